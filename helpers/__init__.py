@@ -1,0 +1,1 @@
+"""The workshop's own code: what the labs use, and the offline AWS they run against."""
