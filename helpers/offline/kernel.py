@@ -1,0 +1,344 @@
+"""The contract between the offline AWS's front and its services: calls, answers, errors, registries and ports."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+log = logging.getLogger("offline")
+
+ACCOUNT_ID = "123456789012"
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How far an operation goes: it really happens, it happens in a simpler way, or what is said is only kept."""
+
+    level: Literal["real", "simplified", "stored"]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls. `role_arn` is None for the owner of the workspace, who may do everything."""
+
+    arn: str
+    role_arn: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    access_key_id: str
+    secret_access_key: str
+    session_token: str | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to an AWS API, authenticated and named. Header names are lower-case; the body is already decoded."""
+
+    service: str
+    operation: str
+    region: str
+    account_id: str
+    principal: Principal
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    path_parameters: dict[str, str] = field(default_factory=dict)
+    protocol: str = "json"  # query | json | cbor | rest-json | rest-xml: how an error is written for this caller
+
+
+@dataclass(slots=True)
+class PublicRequest:
+    """One unsigned request to a data plane that is public on AWS too (an API Gateway URL)."""
+
+    method: str
+    path: str
+    query: str
+    host: str
+    headers: Mapping[str, str]
+    body: bytes
+    source_ip: str = "127.0.0.1"
+    raw_path: str = ""
+
+
+@dataclass(slots=True)
+class Answer:
+    """`file` is sent instead of `body` where the answer is a (part of a) file: path, first byte, number of bytes."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    file: tuple[Path, int, int] | None = None
+
+
+class AwsError(Exception):
+    """An error as AWS reports it; the front writes it in the caller's protocol. `extra` becomes further members."""
+
+    def __init__(self, code: str, message: str, status: int = 400, **extra: Any) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.extra = extra
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The directory that keeps all of one participant's offline AWS, and the keys that open it."""
+
+    dir: Path
+    credentials: Credentials
+    region: str = "us-east-1"
+
+
+# --- Ports: what one service offers to the others, so that they need not import each other ---------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    status_code: int
+    payload: bytes
+    function_error: str | None = None
+    log_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSummary:
+    key: str
+    size: int
+
+
+class Functions(Protocol):
+    """Lambda. `invoke` blocks; `invoke_async` queues, retries twice, and asks the function's resource policy."""
+
+    def invoke(self, function_arn: str, payload: bytes) -> Invocation: ...
+    async def ainvoke(self, function_arn: str, payload: bytes) -> Invocation: ...
+    def invoke_async(
+        self, function_arn: str, payload: bytes, *, source_principal: str, source_arn: str | None
+    ) -> None: ...
+
+
+class Topics(Protocol):
+    """SNS. Returns the message's id."""
+
+    def publish(
+        self,
+        topic_arn: str,
+        message: str,
+        *,
+        subject: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> str: ...
+
+
+class Streams(Protocol):
+    """Firehose. Returns the records' ids, in order."""
+
+    def put_records(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> list[str]: ...
+
+
+class Metrics(Protocol):
+    """CloudWatch. `timestamp` in seconds since the epoch; None is now."""
+
+    def put(
+        self,
+        account_id: str,
+        region: str,
+        namespace: str,
+        name: str,
+        dimensions: dict[str, str],
+        value: float,
+        *,
+        unit: str = "None",
+        timestamp: float | None = None,
+    ) -> None: ...
+    def alarm_states(self, account_id: str, region: str, names: Sequence[str]) -> dict[str, str]: ...
+
+
+class Logs(Protocol):
+    """CloudWatch Logs. Makes the group and the stream where they are missing."""
+
+    def write(self, account_id: str, region: str, group: str, stream: str, lines: Sequence[str]) -> None: ...
+
+
+class Events(Protocol):
+    """EventBridge's default bus."""
+
+    def emit(
+        self,
+        account_id: str,
+        region: str,
+        source: str,
+        detail_type: str,
+        detail: dict[str, Any],
+        resources: list[str],
+    ) -> None: ...
+
+
+class Objects(Protocol):
+    """S3. Raises AwsError NoSuchBucket or NoSuchKey."""
+
+    def get(self, bucket: str, key: str) -> bytes: ...
+    def put(self, bucket: str, key: str, body: bytes) -> None: ...
+    def list(self, bucket: str, prefix: str) -> list[ObjectSummary]: ...
+    def local_path(self, bucket: str, key: str) -> Path: ...
+
+
+class Scaling(Protocol):
+    """Application Auto Scaling: called by the alarm evaluator, once per period while the alarm is in ALARM."""
+
+    def execute_policy(self, policy_arn: str, alarm_name: str, alarm_arn: str, new_state: str) -> None: ...
+
+
+class Ports:
+    """Each port is set by its owner in `install(kernel)`; asking for one whose service is not installed raises."""
+
+    functions: Functions
+    topics: Topics
+    streams: Streams
+    metrics: Metrics
+    logs: Logs
+    events: Events
+    objects: Objects
+    scaling: Scaling
+
+    def __getattr__(self, name: str) -> Any:
+        raise AwsError("NotImplemented", f"The offline AWS runs without its service for {name}.", 501)
+
+
+# --- The kernel ------------------------------------------------------------------------------------------------------
+
+Handler = Callable[[Call], Awaitable[Answer]] | Callable[[Call], Answer]
+Matches = Callable[[PublicRequest], bool]
+PublicHandler = Callable[[PublicRequest], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class HotPath:
+    handler: Handler
+    blocking: bool
+    is_async: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    save: Callable[[], object]
+    load: Callable[[object], None]
+
+
+class Kernel:
+    """What a service's `install(kernel)` registers itself with. Has no behaviour of AWS of its own."""
+
+    def __init__(self, workspace: Workspace, endpoint_url: str, account_id: str = ACCOUNT_ID) -> None:
+        self.workspace = workspace
+        self.endpoint_url = endpoint_url
+        self.account_id = account_id
+        self.ports = Ports()
+        self.hot_paths: dict[tuple[str, str], HotPath] = {}
+        self.public_planes: list[tuple[Matches, PublicHandler]] = []
+        self.durables: dict[str, Durable] = {}
+        self.start_hooks: list[Callable[[], None]] = []
+        self.stop_hooks: list[Callable[[], None]] = []
+        self.dirty = threading.Event()
+        self.paused = threading.Event()
+        self.stopping = threading.Event()
+        self.blocking_pool = ThreadPoolExecutor(64, thread_name_prefix="blocking")
+        self._background_pool = ThreadPoolExecutor(16, thread_name_prefix="background")
+        self._periodic: list[tuple[float, Callable[[], None], str]] = []
+        self._running = False
+
+    def hot(self, service: str, operation: str, handler: Handler, *, blocking: bool = False) -> None:
+        """Answers `operation` itself instead of moto. A blocking handler runs in a thread, any other in the event loop."""
+        is_async = asyncio.iscoroutinefunction(handler)
+        self.hot_paths[service, operation] = HotPath(handler, blocking and not is_async, is_async)
+
+    def public(self, matches: Matches, handler: PublicHandler) -> None:
+        """Answers unsigned requests that `matches`. For API Gateway's URLs only."""
+        self.public_planes.append((matches, handler))
+
+    def every(self, seconds: float, function: Callable[[], None], *, name: str) -> None:
+        """Runs `function` in a thread of its own every `seconds`; exceptions are logged; skipped while paused."""
+        self._periodic.append((seconds, function, name))
+        if self._running:
+            self._start_periodic(seconds, function, name)
+
+    def on_start(self, function: Callable[[], None]) -> None:
+        """Runs `function` once, after the kept state was restored and before the first request."""
+        self.start_hooks.append(function)
+
+    def on_stop(self, function: Callable[[], None]) -> None:
+        """Runs `function` at an orderly stop, before the last snapshot."""
+        self.stop_hooks.append(function)
+
+    def background(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Runs `function` in a bounded thread pool; what it raises is logged."""
+        future = self._background_pool.submit(function, *args)
+        future.add_done_callback(_log_failure)
+        return future
+
+    def durable(self, name: str, save: Callable[[], object], load: Callable[[object], None]) -> None:
+        """Makes a service's own state part of the snapshot: `save` returns something picklable, `load` takes it back."""
+        self.durables[name] = Durable(save, load)
+
+    def mark_dirty(self, service: str = "") -> None:
+        """State changed: take a snapshot soon."""
+        self.dirty.set()
+
+    def issue_role_session(self, role_arn: str, session_name: str, duration_s: int = 3600) -> Credentials:
+        """Temporary credentials of a role, as the service itself would get them (Lambda, SageMaker, Firehose)."""
+        from moto.sts.models import sts_backends
+
+        self.mark_dirty("sts")
+        session = sts_backends[self.account_id]["aws"].assume_role(
+            region_name=self.workspace.region,
+            role_session_name=session_name,
+            role_arn=role_arn,
+            policy=None,
+            duration=duration_s,
+            external_id=None,
+        )
+        return Credentials(session.access_key_id, session.secret_access_key, session.session_token)
+
+    def run(self) -> None:
+        """Calls the start hooks and starts what is periodic."""
+        for hook in self.start_hooks:
+            _logged(hook, "start hook")
+        self._running = True
+        for seconds, function, name in self._periodic:
+            self._start_periodic(seconds, function, name)
+
+    def shut_down(self) -> None:
+        """Ends what is periodic and calls the stop hooks, last installed first."""
+        self.stopping.set()
+        for hook in reversed(self.stop_hooks):
+            _logged(hook, "stop hook")
+
+    def _start_periodic(self, seconds: float, function: Callable[[], None], name: str) -> None:
+        def loop() -> None:
+            while not self.stopping.wait(seconds):
+                if not self.paused.is_set():
+                    _logged(function, name)
+
+        threading.Thread(target=loop, name=name, daemon=True).start()
+
+
+def _logged(function: Callable[[], None], name: str) -> None:
+    try:
+        function()
+    except Exception:
+        log.exception("%s failed", name)
+
+
+def _log_failure(future: Future[Any]) -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.error("background work failed", exc_info=error)

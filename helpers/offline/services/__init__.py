@@ -1,0 +1,1 @@
+"""One package for each AWS service: `install(kernel)` registers what it does, `OPERATIONS` says how far that goes."""
