@@ -1,0 +1,60 @@
+"""A workspace of the run's own, so that a learner's work in .workshop is never touched."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PARTICIPANT = "amber-falcon"  # the alias in the stored outputs
+NEEDED_MB = 300  # samples, models and logs of the four labs
+
+
+class RunError(Exception):
+    """The run cannot begin; the text says why and what to do."""
+
+
+def offline_command(command: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "helpers.offline", command], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+
+
+@contextmanager
+def fresh_workspace(directory: Path) -> Iterator[Path]:
+    """An empty offline AWS in `directory` while the block runs; what an interrupted run left there is removed first.
+
+    Raises
+    ------
+    RunError
+        If the directory cannot be written or the offline AWS does not start.
+    """
+    os.environ |= {
+        "WORKSHOP_MODE": "offline",
+        "WORKSHOP_DIR": str(directory),
+        "WORKSHOP_PARTICIPANT": PARTICIPANT,
+        "WORKSHOP_REGION": "us-east-1",
+        # A proxy or an AWS profile of this machine has no say in an offline run.
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    if directory.exists():
+        offline_command("stop")
+    try:
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        free_mb = shutil.disk_usage(directory).free // 2**20
+    except OSError as error:
+        raise RunError(f"The labs write to {directory}, and that failed: {error.strerror}.") from error
+    if free_mb < NEEDED_MB:
+        raise RunError(f"The labs need {NEEDED_MB} MB of disk space, and {directory} has {free_mb} MB left.")
+    started = offline_command("start")
+    if started.returncode != 0:
+        raise RunError((started.stderr or started.stdout).strip() or "The offline AWS did not start.")
+    try:
+        yield directory
+    finally:
+        offline_command("stop")
