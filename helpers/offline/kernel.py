@@ -258,7 +258,7 @@ class Kernel:
         self._running = False
 
     def hot(self, service: str, operation: str, handler: Handler, *, blocking: bool = False) -> None:
-        """Answers `operation` itself instead of moto. A blocking handler runs in a thread, any other in the event loop."""
+        """Answers `operation` instead of moto. A blocking handler runs in a thread, any other in the event loop."""
         is_async = asyncio.iscoroutinefunction(handler)
         self.hot_paths[service, operation] = HotPath(handler, blocking and not is_async, is_async)
 
@@ -287,7 +287,7 @@ class Kernel:
         return future
 
     def durable(self, name: str, save: Callable[[], object], load: Callable[[object], None]) -> None:
-        """Makes a service's own state part of the snapshot: `save` returns something picklable, `load` takes it back."""
+        """Makes a service's own state part of the snapshot: `save` gives something picklable, `load` takes it."""
         self.durables[name] = Durable(save, load)
 
     def mark_dirty(self, service: str = "") -> None:

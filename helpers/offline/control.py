@@ -1,0 +1,62 @@
+"""The server's own interface for its command line: ping, status, stop. Each but ping asks for the secret's proof."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+
+import psutil
+
+from helpers.offline.kernel import Answer, Kernel
+from helpers.offline.process import proof
+
+PREFIX = "/_workshop/"
+VALID_S = 60
+
+
+class Control:
+    def __init__(self, kernel: Kernel, stop: Callable[[], None]) -> None:
+        self.kernel = kernel
+        self.stop = stop
+        self.started = time.time()
+
+    def answer(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Answer:
+        if path == PREFIX + "ping":
+            secret = self.kernel.workspace.credentials.secret_access_key
+            return _json({"pid": os.getpid(), "proof": proof(secret, query)})
+        if not self._is_proved(method, path, headers):
+            return _json({"message": "Forbidden"}, 403)
+        if path == PREFIX + "status":
+            return _json(self.status())
+        if path == PREFIX + "stop" and method == "POST":
+            self.stop()
+            return _json({"pid": os.getpid()})
+        return _json({"message": "Not found"}, 404)
+
+    def status(self) -> dict[str, object]:
+        from helpers.offline import inventory
+
+        workspace = self.kernel.workspace
+        return {
+            "endpoint_url": self.kernel.endpoint_url,
+            "pid": os.getpid(),
+            "uptime_s": round(time.time() - self.started),
+            "memory_mb": round(psutil.Process().memory_info().rss / 1e6),
+            "state_kb": inventory.state_bytes(workspace.dir) // 1000,
+            "objects_mb": round(inventory.object_bytes(workspace.dir) / 1e6, 1),
+            "resources": inventory.count(self.kernel.account_id),
+        }
+
+    def _is_proved(self, method: str, path: str, headers: Mapping[str, str]) -> bool:
+        said, now = headers.get("x-workshop-proof", ""), headers.get("x-workshop-time", "0")
+        if not now.isdigit() or abs(time.time() - int(now)) > VALID_S:
+            return False
+        secret = self.kernel.workspace.credentials.secret_access_key
+        return hmac.compare_digest(said, proof(secret, f"{method} {path} {now}"))
+
+
+def _json(document: dict[str, object], status: int = 200) -> Answer:
+    return Answer(status, {"content-type": "application/json"}, json.dumps(document).encode())

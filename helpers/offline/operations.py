@@ -1,0 +1,57 @@
+"""The table of what the offline AWS supports: every operation of every service, and how far it goes."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from types import ModuleType
+
+from helpers.offline.kernel import Support
+
+# Package in helpers.offline.services -> the signing name of its service, in the order in which they are installed.
+PACKAGES = {
+    "s3": "s3",
+    "iam": "iam",
+    "sts": "sts",
+    "tagging": "tagging",
+    "sqs": "sqs",
+    "logs": "logs",
+    "cloudwatch": "monitoring",
+    "events": "events",
+    "sns": "sns",
+    "firehose": "firehose",
+    "functions": "lambda",
+    "apigateway": "apigateway",
+    "sagemaker": "sagemaker",
+    "autoscaling": "application-autoscaling",
+}
+
+# Signing name -> operation -> Support. Filled by `collect`.
+OPERATIONS: dict[str, dict[str, Support]] = {}
+
+
+def collect() -> dict[str, ModuleType]:
+    """Imports the service packages that exist and fills OPERATIONS. Returns the packages by name."""
+    modules = {}
+    for package, signing_name in PACKAGES.items():
+        name = f"helpers.offline.services.{package}"
+        if importlib.util.find_spec(name) is None:
+            continue
+        module = modules[package] = importlib.import_module(name)
+        OPERATIONS.setdefault(signing_name, {}).update(module.OPERATIONS)
+    return modules
+
+
+def as_markdown() -> str:
+    """The table for docs/offline-aws.md: one section per service, one row per operation."""
+    modules = collect()
+    lines: list[str] = []
+    for package, signing_name in PACKAGES.items():
+        if package not in modules:
+            continue
+        lines += [f"## {(modules[package].__doc__ or package).strip().splitlines()[0]}", ""]
+        lines += ["| operation | offline | remark |", "|---|---|---|"]
+        for operation, support in sorted(OPERATIONS[signing_name].items()):
+            lines.append(f"| `{signing_name}:{operation}` | {support.level} | {support.note} |")
+        lines.append("")
+    return "\n".join(lines)

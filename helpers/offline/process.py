@@ -1,0 +1,261 @@
+"""The server as a process: starting it once per workspace, finding it again, stopping it. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import secrets
+import shutil
+import string
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import filelock
+import psutil
+
+PREFERRED_PORT = 4710
+START_TIMEOUT_S = 60.0
+LOCK_TIMEOUT_S = 90.0
+
+
+class OfflineError(Exception):
+    """The offline AWS cannot do what was asked; the text is one sentence that says why and where to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state file: how to reach this workspace's server. `pid` is None while it does not run."""
+
+    access_key_id: str
+    secret_access_key: str
+    region: str = "us-east-1"
+    account_id: str = "123456789012"
+    port: int = PREFERRED_PORT
+    pid: int | None = None
+    started: float = 0.0
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def workspace_directory() -> Path:
+    """WORKSHOP_DIR, or `.workshop` beside the `helpers` package."""
+    configured = os.environ.get("WORKSHOP_DIR")
+    return Path(configured).absolute() if configured else Path(__file__).parents[2] / ".workshop"
+
+
+def state_path(directory: Path) -> Path:
+    return directory / "offline.json"
+
+
+def log_path(directory: Path) -> Path:
+    return directory / "offline.log"
+
+
+def read_state(directory: Path) -> State | None:
+    """None where there is no workspace yet, or where its state file is not readable as one."""
+    try:
+        return State(**json.loads(state_path(directory).read_text()))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, TypeError):
+        return None
+
+
+def write_state(directory: Path, state: State) -> None:
+    """Atomically, for the owner's eyes only."""
+    descriptor, temporary = tempfile.mkstemp(prefix=".offline-", dir=directory)  # mkstemp makes it 0600
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(asdict(state), file, indent=1)
+    os.replace(temporary, state_path(directory))
+
+
+def proof(secret: str, message: str) -> str:
+    """What only one who knows the workspace's secret can say."""
+    return hmac.new(secret.encode(), message.encode(), hashlib.sha256).hexdigest()
+
+
+def start(directory: Path, *, port: int | None = None, idle_hours: float | None = None) -> State:
+    """Starts this workspace's server, or finds it; returns once it answers.
+
+    Raises OfflineError.
+    """
+    prepare_directory(directory)
+    with _lock(directory):
+        state = read_state(directory)
+        if state and is_answering(state):
+            return state
+        if state is None:
+            state = _new_state()
+        if port is None:
+            port = int(os.environ.get("WORKSHOP_PORT", 0)) or state.port
+        write_state(directory, replace(state, pid=None, port=port))
+        return _spawn(directory, port, idle_hours)
+
+
+def stop(directory: Path, timeout_s: float = 30.0) -> bool:
+    """Asks the server to flush and end; kills it when it does not. True if one was running."""
+    state = read_state(directory)
+    if state is None or state.pid is None:
+        return False
+    with _lock(directory):
+        process = server_process(state)
+        if process is None:
+            write_state(directory, replace(state, pid=None))
+            return False
+        try:
+            ask(state, "POST", "/_workshop/stop")
+        except OSError:
+            process.terminate()
+        try:
+            process.wait(timeout_s)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+        latest = read_state(directory)
+        if latest and latest.pid is not None:
+            write_state(directory, replace(latest, pid=None))
+    return True
+
+
+def reset(directory: Path) -> None:
+    """Stops the server and wipes everything it kept; the participant's name and the log stay."""
+    stop(directory)
+    for name in ("snapshot.bin", "objects", "firehose", "functions", "journal", "set-aside"):
+        target = directory / name
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+
+
+def status(directory: Path) -> dict[str, object]:
+    """What the running server says about itself; `{"running": False}` if there is none."""
+    state = read_state(directory)
+    if state is None or not is_answering(state):
+        return {"running": False, "directory": str(directory)}
+    return {"running": True, "directory": str(directory)} | json.loads(ask(state, "GET", "/_workshop/status"))
+
+
+def is_answering(state: State) -> bool:
+    """Whether the process that the state names is there, answers, and knows the workspace's secret."""
+    if server_process(state) is None:
+        return False
+    nonce = secrets.token_hex(8)
+    try:
+        answer = json.loads(ask(state, "GET", f"/_workshop/ping?{nonce}", timeout_s=5))
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
+    return hmac.compare_digest(answer.get("proof", ""), proof(state.secret_access_key, nonce))
+
+
+def server_process(state: State) -> psutil.Process | None:
+    """The server's process, unless it is gone or its number now belongs to another."""
+    if state.pid is None:
+        return None
+    try:
+        process = psutil.Process(state.pid)
+        if abs(process.create_time() - state.started) > 2 or process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process
+    except psutil.Error:
+        return None
+
+
+def ask(state: State, method: str, path: str, timeout_s: float = 30.0) -> bytes:
+    """One request to the server's own interface, proved by the workspace's secret."""
+    now = str(int(time.time()))
+    connection = http.client.HTTPConnection("127.0.0.1", state.port, timeout=timeout_s)
+    try:
+        signature = proof(state.secret_access_key, f"{method} {path} {now}")
+        connection.request(method, path, headers={"x-workshop-time": now, "x-workshop-proof": signature})
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise OSError(f"{method} {path} answered {response.status}: {body[:200]!r}")
+        return body
+    finally:
+        connection.close()
+
+
+def prepare_directory(directory: Path) -> None:
+    """Makes the workspace's directory and proves that it can be written to. Raises OfflineError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(b"x" * 4096)
+            file.flush()
+    except OSError as error:
+        raise OfflineError(
+            f"The offline AWS cannot write to {directory} ({error.strerror}): "
+            "make room or make it writable, or set WORKSHOP_DIR to another directory."
+        ) from error
+
+
+def _new_state() -> State:
+    alphabet = string.ascii_uppercase + "234567"
+    return State(
+        access_key_id="AKIA" + "".join(secrets.choice(alphabet) for _ in range(16)),
+        secret_access_key=secrets.token_urlsafe(30),
+        region=os.environ.get("WORKSHOP_REGION", "us-east-1"),
+    )
+
+
+def _spawn(directory: Path, port: int, idle_hours: float | None) -> State:
+    command = [sys.executable, "-m", "helpers.offline", "serve", "--port", str(port)]
+    if idle_hours is not None:
+        command += ["--idle-hours", str(idle_hours)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {"WORKSHOP_DIR": str(directory), "PYTHONUNBUFFERED": "1"}
+    log = log_path(directory)
+    if log.exists() and log.stat().st_size > 5_000_000:
+        log.replace(log.with_suffix(".log.1"))
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=directory,
+            env=environment | {"PYTHONPATH": _import_path()},
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        state = read_state(directory)
+        if state and state.pid == child.pid and is_answering(state):
+            return state
+        if child.poll() is not None:
+            raise OfflineError(f"The offline AWS did not start: {_last_line(log)} The whole story is in {log}.")
+        time.sleep(0.02)
+    child.kill()
+    raise OfflineError(f"The offline AWS did not answer within {START_TIMEOUT_S:.0f} s; see {log}.")
+
+
+def _import_path() -> str:
+    """So that `helpers` is found whatever the current directory is and whether or not it is installed."""
+    return os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()[-20:] if line.strip()]
+    return (lines[-1].rstrip(".") + ".") if lines else "it ended without a word."
+
+
+@contextmanager
+def _lock(directory: Path) -> Iterator[None]:
+    try:
+        with filelock.FileLock(directory / "offline.lock", timeout=LOCK_TIMEOUT_S):
+            yield
+    except filelock.Timeout as error:
+        raise OfflineError(f"Another process has been starting the offline AWS in {directory} for too long.") from error

@@ -1,0 +1,110 @@
+"""The server process: restore, install the services, listen, and flush at the end."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from helpers.offline.front import Front
+    from helpers.offline.process import State
+
+IDLE_HOURS = 12.0
+
+log = logging.getLogger("offline")
+
+
+def serve(directory: Path, *, port: int | None = None, idle_hours: float | None = None) -> int:
+    """Runs until stopped. Raises OfflineError where it cannot begin."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    _prepare_process()
+    from helpers.offline import process
+    from helpers.offline.kernel import Credentials, Kernel, Workspace
+
+    state = process.read_state(directory)
+    if state is None:
+        process.prepare_directory(directory)
+        state = process._new_state()
+    listener = listen(port or state.port)
+    state = replace(state, port=listener.getsockname()[1])
+    credentials = Credentials(state.access_key_id, state.secret_access_key)
+    kernel = Kernel(Workspace(directory, credentials, state.region), state.endpoint_url, state.account_id)
+
+    from helpers.offline import fallthrough, operations
+    from helpers.offline.front import Front
+
+    fallthrough.hasten_moto()
+    for name, module in operations.collect().items():
+        module.install(kernel)
+        log.debug("installed %s", name)
+    server: list[uvicorn.Server] = []
+    front = Front(kernel, stop=lambda: setattr(server[0], "should_exit", True))
+    kernel.run()
+    server.append(_server(front, directory, state))
+    server[0].run(sockets=[listener])
+    kernel.shut_down()
+    latest = process.read_state(directory)
+    if latest and latest.pid == os.getpid():
+        process.write_state(directory, replace(latest, pid=None))
+    return 0
+
+
+def listen(preferred_port: int) -> socket.socket:
+    """A listening socket on the loopback interface: at the preferred port, or at a free one if that is taken."""
+    for port in (preferred_port, 0):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so asyncio sets NODELAY
+        if os.name == "posix":  # elsewhere the option would let two processes share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+            listener.listen(512)
+            return listener
+        except OSError:
+            listener.close()
+            if port == 0:
+                raise
+    raise AssertionError
+
+
+def _prepare_process() -> None:
+    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "1"
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    sys.modules["sklearn"] = None  # type: ignore[assignment]  # xgboost imports it if it is there: 2 s and 130 MB
+
+
+def _server(front: Front, directory: Path, state: State) -> uvicorn.Server:
+    import psutil
+    import uvicorn
+
+    from helpers.offline import process
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            gc.collect()
+            gc.freeze()  # what start-up made stays: later collections need not look at it again
+            started = psutil.Process().create_time()
+            process.write_state(directory, replace(state, pid=os.getpid(), started=started))
+            log.info("answering at %s", state.endpoint_url)
+
+    config = uvicorn.Config(
+        front,
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=300,
+        timeout_graceful_shutdown=5,
+        backlog=512,
+    )
+    return Server(config)

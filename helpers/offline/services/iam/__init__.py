@@ -1,0 +1,51 @@
+"""IAM: roles, policies and users; the policies of roles are enforced."""
+
+from __future__ import annotations
+
+from helpers.offline.kernel import Kernel, Support
+
+OPERATIONS: dict[str, Support] = {
+    "CreateRole": Support("real"),
+    "GetRole": Support("real"),
+    "ListRoles": Support("real"),
+    "DeleteRole": Support("real"),
+    "UpdateRole": Support("real"),
+    "UpdateAssumeRolePolicy": Support("real"),
+    "PutRolePolicy": Support("real"),
+    "GetRolePolicy": Support("real"),
+    "ListRolePolicies": Support("real"),
+    "DeleteRolePolicy": Support("real"),
+    "AttachRolePolicy": Support("real"),
+    "DetachRolePolicy": Support("real"),
+    "ListAttachedRolePolicies": Support("real"),
+    "CreatePolicy": Support("real"),
+    "GetPolicy": Support("real"),
+    "ListPolicies": Support("real"),
+    "DeletePolicy": Support("real"),
+    "CreatePolicyVersion": Support("real"),
+    "GetPolicyVersion": Support("real"),
+    "ListPolicyVersions": Support("real"),
+    "DeletePolicyVersion": Support("real"),
+    "SetDefaultPolicyVersion": Support("real"),
+    "ListEntitiesForPolicy": Support("real"),
+    "TagRole": Support("real"),
+    "UntagRole": Support("real"),
+    "ListRoleTags": Support("real"),
+    "TagPolicy": Support("real"),
+    "UntagPolicy": Support("real"),
+    "ListPolicyTags": Support("real"),
+    "SimulatePrincipalPolicy": Support("real"),
+    "GetUser": Support("stored"),
+    "CreateUser": Support("stored"),
+    "ListUsers": Support("stored"),
+    "DeleteUser": Support("stored"),
+    "PutRolePermissionsBoundary": Support("stored"),
+    "DeleteRolePermissionsBoundary": Support("stored"),
+    "CreateServiceLinkedRole": Support("stored"),
+    "ListInstanceProfilesForRole": Support("stored"),
+    "ListAccountAliases": Support("stored"),
+}
+
+
+def install(kernel: Kernel) -> None:
+    """Nothing to hook in yet: moto answers."""
