@@ -1,0 +1,19 @@
+"""The course's figures: each displays a picture with its alternative text and prints one sentence of what is in it."""
+
+from helpers.plots.live import error_story, race
+from helpers.plots.models import comparison, importance, learning_curves, predicted_against_actual, score_against_truth
+from helpers.plots.samples import arrivals, durations, features, pod
+
+__all__ = [
+    "arrivals",
+    "comparison",
+    "durations",
+    "error_story",
+    "features",
+    "importance",
+    "learning_curves",
+    "pod",
+    "predicted_against_actual",
+    "race",
+    "score_against_truth",
+]

@@ -1,0 +1,172 @@
+"""Figures of models: how they learn, how they compare, what they look at, and where they miss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+
+from helpers.plots import style
+
+
+def learning_curves(
+    curves: Mapping[str, Mapping[int, float]], *, floor_ms: float | None = None, x: str = "training samples"
+) -> None:
+    """Error (RMSE in ms) against the amount of training data, one line per algorithm.
+
+    Parameters: `curves` maps a name to {number of samples: RMSE in ms}; `floor_ms` is the noise floor.
+    """
+    with style.look():
+        figure, axes = style.canvas(10, 4.8)
+        for position, (name, curve) in enumerate(curves.items()):
+            colour, marker = style.appearance(name, position)
+            axes.plot(
+                list(curve), [value / 1000 for value in curve.values()],
+                color=colour, marker=marker, markersize=9, linestyle=style.DASHES[position % 4], label=name,
+            )  # fmt: skip
+        if floor_ms is not None:
+            _floor(axes.axhline, floor_ms)
+            axes.text(0.005, floor_ms / 1000, "noise floor", transform=axes.get_yaxis_transform(), va="bottom")
+        axes.set(title="More data helps, but not every algorithm alike", xlabel=x, ylabel="RMSE on validation (s)")
+        axes.set_xscale("log")
+        ticks = sorted({point for curve in curves.values() for point in curve})
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.minorticks_off()
+        axes.legend()
+    parts = [
+        f"{name} from {next(iter(curve.values())):,.0f} to {list(curve.values())[-1]:,.0f} ms"
+        for name, curve in curves.items()
+    ]
+    style.show(figure, f"RMSE as the data grows: {'; '.join(parts)}.")
+
+
+def comparison(rmse_ms: Mapping[str, float], *, floor_ms: float, baselines: Sequence[str] = ()) -> None:
+    """Bars of RMSE (ms) per model, worst first, with the noise floor that no model can get under.
+
+    Parameters: `rmse_ms` maps a name to its RMSE; those named in `baselines` are drawn in grey.
+    """
+    ordered = sorted(rmse_ms.items(), key=lambda pair: -pair[1])
+    best, best_ms = ordered[-1]
+    with style.look():
+        figure, axes = style.canvas(10, 1.6 + 0.62 * len(ordered))
+        for row, (name, value) in enumerate(reversed(ordered)):
+            colour = style.LIGHT if name in baselines else style.appearance(name, row)[0]
+            axes.barh(row, value / 1000, color=colour, height=0.66)
+            axes.text(value / 1000, row, f" {value:,.0f} ms", va="center")
+        _floor(axes.axvline, floor_ms)
+        axes.text(
+            floor_ms / 1000,
+            1.0,
+            f"noise floor {floor_ms:,.0f} ms",
+            transform=axes.get_xaxis_transform(),
+            va="bottom",
+            ha="center",
+        )
+        axes.set_yticks(range(len(ordered)), [name for name, _ in reversed(ordered)])
+        axes.set_xlabel("RMSE (s), less is better")
+        axes.set_xlim(0, ordered[0][1] / 1000 * 1.14)
+        axes.grid(axis="y", visible=False)
+    over = 100 * (best_ms / floor_ms - 1)
+    style.show(
+        figure, f"Best: {best} with {best_ms:,.0f} ms, {over:.1f} % above the noise floor of {floor_ms:,.0f} ms."
+    )
+
+
+def importance(gains: Mapping[str, float]) -> None:
+    """Bars of feature importance (total gain), as shares of the whole."""
+    whole = sum(gains.values())
+    ordered = sorted(gains.items(), key=lambda pair: -pair[1])
+    with style.look():
+        figure, axes = style.canvas(9.5, 1.4 + 0.4 * len(ordered))
+        shares = [100 * value / whole for _, value in ordered]
+        rows = range(len(ordered) - 1, -1, -1)
+        axes.barh(rows, shares, color=style.BLUE, height=0.7)
+        for row, share in zip(rows, shares, strict=True):
+            axes.text(share, row, f" {share:.1f} %", va="center", fontsize=12)
+        axes.set_yticks(rows, [name for name, _ in ordered])
+        axes.set(title="What the trees split on", xlabel="share of the total gain (%)")
+        axes.set_xlim(0, shares[0] * 1.12)
+        axes.grid(axis="y", visible=False)
+    first = ", ".join(f"{name} {100 * value / whole:.0f} %" for name, value in ordered[:3])
+    style.show(figure, f"The three features that matter most: {first}. The least: {ordered[-1][0]}.")
+
+
+def predicted_against_actual(
+    predicted_ms: Sequence[float], actual_ms: Sequence[float], *, told: str | None = None
+) -> None:
+    """Two-dimensional histogram of predictions against durations, with the diagonal and the mean in each column.
+
+    `told` replaces the printed sentence where the numbers depend on timing.
+    """
+    predicted, actual = np.asarray(predicted_ms, dtype=float) / 1000, np.asarray(actual_ms, dtype=float) / 1000
+    low, high = np.quantile(predicted, [0.002, 0.998])
+    top = np.quantile(actual, 0.995)
+    many = len(predicted) > 1000
+    groups = 12 if many else 6
+    edges = np.quantile(predicted, np.linspace(0, 1, groups + 1))
+    group = np.clip(np.searchsorted(edges, predicted, side="right") - 1, 0, groups - 1)
+    means = [(predicted[group == i].mean(), actual[group == i].mean()) for i in range(groups) if (group == i).any()]
+    with style.look():
+        figure, axes = style.canvas(8.4, 5.4)
+        if many:
+            drawn = axes.hexbin(
+                predicted, actual, gridsize=42, extent=(low, high, 0, top), bins="log", mincnt=1, cmap="cividis"
+            )
+            figure.colorbar(drawn, ax=axes, label="interactions")
+        else:
+            axes.plot(predicted, actual, "o", color=style.SKY, markersize=5, alpha=0.6, label="one interaction")
+        line = [low, high]
+        axes.plot(line, line, color=style.VERMILION, linestyle="--", label="predicted = actual")
+        averages = {"color": style.VERMILION, "markersize": 8, "markeredgecolor": "white"}
+        axes.plot(*zip(*means, strict=True), "s-", **averages, label=f"averages of {groups} groups")
+        axes.set(title="Predicted against actual", xlabel="predicted (s)", ylabel="actual (s)")
+        axes.set_ylim(0, top)
+        axes.set_xlim(low, high)
+        axes.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="white")
+    rmse = float(np.sqrt(np.mean((predicted - actual) ** 2))) * 1000
+    bias = float((predicted - actual).mean()) * 1000
+    told = (
+        told or f"{len(predicted):,} interactions: RMSE {rmse:,.0f} ms; predictions are {bias:+,.0f} ms off on average."
+    )
+    style.show(figure, told)
+
+
+def score_against_truth(
+    scores_ms: Mapping[str, tuple[float, float]], *, floor_ms: float, labels: tuple[str, str]
+) -> None:
+    """For each setting, two scores side by side (RMSE in ms): the one that was looked at and the one that counts.
+
+    Parameters: `scores_ms` maps a setting to (looked at, counts); `labels` names the two.
+    """
+    with style.look():
+        figure, axes = style.canvas(10, 1.9 + 0.55 * len(scores_ms))
+        rows = list(range(len(scores_ms) - 1, -1, -1))
+        looked = [first / 1000 for first, _ in scores_ms.values()]
+        counts = [second / 1000 for _, second in scores_ms.values()]
+        axes.hlines(rows, looked, counts, color=style.GREY, linewidth=2)
+        axes.plot(looked, rows, "o", color=style.ORANGE, markersize=12, label=labels[0])
+        axes.plot(counts, rows, "D", color=style.BLUE, markersize=11, label=labels[1])
+        _floor(axes.axvline, floor_ms)
+        axes.text(floor_ms / 1000, -0.62, "noise floor ", ha="right", va="bottom")
+        axes.set_yticks(rows, list(scores_ms))
+        axes.set_ylim(-0.7, len(scores_ms) - 0.3)
+        axes.set_xlabel("RMSE (s), less is better")
+        axes.grid(axis="y", visible=False)
+        axes.grid(axis="x", visible=True)
+        figure.legend(loc="outside upper left", ncols=2)
+    seems = min(scores_ms, key=lambda name: scores_ms[name][0])
+    is_best = min(scores_ms, key=lambda name: scores_ms[name][1])
+    style.show(figure, f"Best by {labels[0]}: {seems}. Best by {labels[1]}: {is_best}.")
+
+
+def _floor(line: object, floor_ms: float) -> None:
+    line(floor_ms / 1000, color=style.INK, linestyle=":", linewidth=2)
+
+
+def thousands(value: float, _: int | None = None) -> str:
+    """A tick's label with a comma between the thousands."""
+    return f"{value:,.0f}"
+
+
+THOUSANDS = FuncFormatter(thousands)

@@ -1,0 +1,156 @@
+"""Figures of the samples: how long interactions take, where on the pod, and how samples reach the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import FuncFormatter
+
+from helpers.plots import style
+
+UNITS = {
+    "duration": "ms",
+    "fc_avg": "ms",
+    "item_length": "mm",
+    "item_width": "mm",
+    "item_height": "mm",
+    "item_quantity": "units",
+    "item_weight": "g",
+    "bin_location": "mm",
+    "bin_width": "mm",
+    "bin_height": "mm",
+    "bin_depth": "mm",
+    "bin_fullness": "%",
+    "bin_clutter": "%",
+}
+
+
+def durations(durations_ms: Sequence[float]) -> None:
+    """Histogram of durations, and the same with a logarithmic count, where the long tail shows."""
+    seconds = np.asarray(durations_ms, dtype=float) / 1000
+    median, mean, late, longest = np.median(seconds), seconds.mean(), np.quantile(seconds, 0.95), seconds.max()
+    with style.look():
+        figure, (near, far) = style.canvas(11, 4.4, columns=2, width_ratios=(3, 2))
+        end = np.quantile(seconds, 0.99)
+        near.hist(seconds[seconds <= end], bins=60, color=style.SKY, edgecolor="white", linewidth=0.4)
+        near.set(title="How long an interaction takes", xlabel="duration (s)", ylabel="interactions")
+        heights = (
+            (median, "median", style.BLUE, 0.97),
+            (mean, "mean", style.VERMILION, 0.88),
+            (late, "95 %", style.INK, 0.79),
+        )
+        for value, name, colour, height in heights:
+            near.axvline(value, color=colour, linewidth=2)
+            near.text(
+                value, height, f" {name} {value:.1f} s", color=colour, transform=near.get_xaxis_transform(), va="top"
+            )
+        near.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        far.hist(seconds, bins=60, color=style.SKY, edgecolor="white", linewidth=0.4)
+        far.set(title="The long tail", xlabel="duration (s)", ylabel="interactions (log scale)", yscale="log")
+    style.show(
+        figure,
+        f"{len(seconds):,} interactions: half end within {median:.1f} s, the mean is {mean:.1f} s, "
+        f"5 % take longer than {late:.1f} s, the longest took {longest:.0f} s.",
+    )
+
+
+def features(frame: pd.DataFrame) -> None:
+    """One small histogram per feature, all with the share of missing values."""
+    names = [name for name in UNITS if name in frame.columns and name != "duration"]
+    with style.look():
+        figure, grid = style.canvas(11.5, 7.2, rows=3, columns=4)
+        for axes, name in zip(np.ravel(grid), names, strict=False):
+            _feature(axes, frame[name])
+    missing = frame[names].isna().mean()
+    gaps = ", ".join(f"{name} {100 * share:.1f} %" for name, share in missing[missing > 0].items())
+    few = [name for name in names if frame[name].nunique() <= 5]
+    style.show(figure, f"{len(names)} features. Missing: {gaps or 'nothing'}. At most five levels: {', '.join(few)}.")
+
+
+def _feature(axes: object, values: pd.Series) -> None:
+    present = values.dropna()
+    missing = values.isna().mean()
+    if present.nunique() <= 12:
+        counts = present.value_counts().sort_index()
+        axes.bar(range(len(counts)), counts, color=style.SKY)
+        axes.set_xticks(range(len(counts)), [f"{level:g}" for level in counts.index], fontsize=10)
+    else:
+        axes.hist(present, bins=30, color=style.SKY)
+        axes.tick_params(axis="x", labelsize=10)
+    axes.set_title(f"{values.name} ({UNITS[values.name]})", fontsize=12)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    if missing:
+        axes.text(
+            1,
+            0.97,
+            f"{100 * missing:.0f} % missing",
+            transform=axes.transAxes,
+            ha="right",
+            va="top",
+            color=style.VERMILION,
+        )
+
+
+def pod(frame: pd.DataFrame, across: str = "bin_fullness", columns: int = 5) -> None:
+    """Front view of a pod: mean duration by the bin's height from the ground (rows) and another feature (columns)."""
+    known = frame[["duration", "bin_location", across]].dropna()
+    if known[across].nunique() > columns:
+        edges = np.linspace(known[across].min(), known[across].max(), columns + 1)
+        bands = pd.cut(known[across], edges, include_lowest=True, labels=False)
+        names = [f"{low:.0f}–{high:.0f}" for low, high in pairwise(edges)]
+    else:
+        levels = sorted(known[across].unique())
+        bands, names = known[across].map(levels.index), [f"{level:g}" for level in levels]
+    table = known.groupby([known["bin_location"], bands])["duration"].mean().unstack() / 1000
+    with style.look():
+        figure, axes = style.canvas(8.6, 5)
+        image = axes.imshow(table.to_numpy(), origin="lower", cmap="cividis", aspect="auto")
+        axes.set_xticks(range(table.shape[1]), [names[int(band)] for band in table.columns])
+        axes.set_yticks(range(len(table)), [f"{level:.0f}" for level in table.index])
+        axes.set(
+            title="Mean duration by place on the pod (s)",
+            xlabel=f"{across} ({UNITS[across]})",
+            ylabel="bin's height from the ground (mm)",
+        )
+        axes.grid(False)
+        middle = (table.min().min() + table.max().max()) / 2
+        for (row, column), value in np.ndenumerate(table.to_numpy()):
+            if np.isfinite(value):
+                ink = "white" if value < middle else style.INK
+                axes.text(column, row, f"{value:.1f}", ha="center", va="center", color=ink, fontsize=14)
+        figure.colorbar(image, ax=axes, label="seconds")
+    levels = known.groupby("bin_location")["duration"].mean()
+    quickest, slowest = levels.idxmin(), levels.idxmax()
+    style.show(
+        figure,
+        f"Quickest level: {quickest:.0f} mm from the ground ({style.seconds(levels[quickest])} on average); "
+        f"slowest: {slowest:.0f} mm ({style.seconds(levels[slowest])}).",
+    )
+
+
+def arrivals(arrived_s: Sequence[float], samples: Sequence[int], *, sent: int | None = None) -> None:
+    """Objects arriving in the bucket: one bar per object (its samples) and the running total.
+
+    Parameters: seconds since the start and number of samples, one value per object; how many samples were sent.
+    """
+    order = np.argsort(arrived_s)
+    at, held = np.asarray(arrived_s, dtype=float)[order], np.asarray(samples)[order]
+    total = int(held.sum())
+    with style.look():
+        figure, axes = style.canvas(10, 4.4)
+        axes.step(np.r_[0, at], np.r_[0, held.cumsum()], where="post", color=style.BLUE, label="samples in the bucket")
+        axes.plot(at, held.cumsum(), "o", color=style.BLUE, markersize=8, label="one object arrives")
+        if sent is not None:
+            axes.axhline(sent, color=style.INK, linestyle="--", linewidth=1.4)
+            axes.text(0, sent, f" sent: {sent:,}", va="bottom")
+        for x, y, size in zip(at, held.cumsum(), held, strict=True):
+            axes.annotate(f"+{size:,}", (x, y), (-8, 6), textcoords="offset points", ha="right", fontsize=11)
+        axes.set(title="Samples arrive in batches, one object each", xlabel="seconds", ylabel="samples")
+        axes.set_ylim(0, max(total, sent or 0) * 1.12)
+        axes.legend(loc="center right")
+    told = f"{total:,} samples are in the bucket" + (f" of {sent:,} that were sent." if sent is not None else ".")
+    style.show(figure, told)
