@@ -101,9 +101,22 @@ class Workshop:
         key = (service, region or self.region)
         with self._lock:
             if key not in self._clients:
+                self._remember_region(key[1])
                 config = Config(retries={"mode": "standard", "max_attempts": 4}, max_pool_connections=32)
                 self._clients[key] = self.session.client(service, region_name=key[1], config=config)
             return self._clients[key]
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Your own region, then the others you used, in this notebook or an earlier one: teardown looks in all."""
+        kept = self.folder / "regions"
+        others = kept.read_text().split() if kept.exists() else []
+        return (self.region, *(region for region in others if region != self.region))
+
+    def _remember_region(self, region: str) -> None:
+        if region not in self.regions:
+            with (self.folder / "regions").open("a") as kept:
+                kept.write(region + "\n")
 
     def sagemaker_session(self) -> object:
         """A session of the SageMaker SDK (version 3) whose default bucket is yours."""

@@ -1,0 +1,105 @@
+"""What lab 1 leaves: a bucket, a Firehose stream into it, a function that feeds it from the topic, and samples."""
+
+import time
+
+import pandas as pd
+
+from helpers.resources import buckets, functions, roles, streams
+from helpers.workshop import Workshop
+
+STREAM = "SampleCollectionFirehose"
+FUNCTION = "SampleCollectionLambdaFunction"
+PREFIX = "samples/"
+DIRECT_STREAM = "DirectCollectionFirehose"
+DIRECT_PREFIX = "direct/"
+LONGEST_WAIT_S = 60
+SAMPLES = 4000  # what edge compute sends in lab 1: 200 a second for 20 s
+SEED = 7
+
+
+def build(ws: Workshop) -> list[str]:
+    """Make what is missing of what lab 1 leaves, some samples included. Returns what was made, in words."""
+    built = []
+    roles.ensure(ws, "firehose", "sample_collection_lambda", "topic")
+    if buckets.ensure(ws, "samples"):
+        built.append("the samples bucket")
+    if streams.ensure(ws, STREAM, PREFIX):
+        built.append("the Firehose stream")
+    if not functions.exists(ws, FUNCTION):
+        functions.deploy(
+            ws, FUNCTION, "sample_collection", "sample_collection_lambda", {"STREAM_NAME": ws.name(STREAM)}
+        )
+        built.append("the function that feeds it")
+    if subscribe(ws):
+        built.append("its subscription to the topic")
+    if not any(buckets.keys(ws, ws.bucket("samples"), PREFIX)):
+        built.append(f"{_put_samples(ws):,} samples")
+    return built
+
+
+def subscribe(ws: Workshop) -> bool:
+    """Subscribe the function to the topic, if it is not. Returns whether it was needed."""
+    functions.allow_invocation(ws, FUNCTION, "sns", ws.topic_arn)
+    endpoint = ws.arn("lambda", f"function:{ws.name(FUNCTION)}")
+    if endpoint in subscriptions(ws):
+        return False
+    ws.client("sns").subscribe(TopicArn=ws.topic_arn, Protocol="lambda", Endpoint=endpoint)
+    return True
+
+
+def subscriptions(ws: Workshop) -> dict[str, str]:
+    """Who the topic delivers to: endpoint ARN -> subscription ARN."""
+    pages = ws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=ws.topic_arn)
+    return {entry["Endpoint"]: entry["SubscriptionArn"] for page in pages for entry in page["Subscriptions"]}
+
+
+def remove_direct_path(ws: Workshop) -> None:
+    """Take away the direct subscription of lab 1, its stream and its copies of the samples."""
+    arn = ws.arn("firehose", f"deliverystream/{ws.name(DIRECT_STREAM)}")
+    if subscription := subscriptions(ws).get(arn):
+        ws.client("sns").unsubscribe(SubscriptionArn=subscription)
+    if streams.status(ws, DIRECT_STREAM) is not None:
+        ws.client("firehose").delete_delivery_stream(DeliveryStreamName=ws.name(DIRECT_STREAM))
+        streams.wait_until_gone(ws, DIRECT_STREAM)
+    buckets.empty(ws, ws.bucket("samples"), DIRECT_PREFIX)
+
+
+def start_afresh(ws: Workshop) -> None:
+    """Empty the bucket and take the direct path away, so that the lab counts from zero however often it is run."""
+    remove_direct_path(ws)
+    buckets.empty(ws, ws.bucket("samples"))
+
+
+def sample_lines(ws: Workshop, prefix: str = PREFIX) -> list[str]:
+    """The lines that lie in the bucket under a prefix, empty ones left out."""
+    return [line for line in buckets.read_text(ws, ws.bucket("samples"), prefix).splitlines() if line]
+
+
+def wait_for_lines(ws: Workshop, count: int, prefix: str = PREFIX) -> list[str]:
+    """Wait until at least `count` lines have arrived under a prefix; return all that are there."""
+    deadline = time.monotonic() + LONGEST_WAIT_S
+    while True:
+        lines = sample_lines(ws, prefix)
+        if len(lines) >= count:
+            return lines
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{len(lines):,} of {count:,} samples have arrived after {LONGEST_WAIT_S} s.")
+        time.sleep(0.5)
+
+
+def read_samples(ws: Workshop) -> pd.DataFrame:
+    """The collected samples as a table: well-formed lines only, each event once, in the order of their events."""
+    from helpers.fulfillment import parse_samples
+
+    samples = parse_samples("\n".join(sample_lines(ws)))
+    return samples.drop_duplicates("event_id").sort_values("event_id", ignore_index=True)
+
+
+def _put_samples(ws: Workshop) -> int:
+    """Put the samples that lab 1 would have collected into the bucket, as one object. Returns how many."""
+    from helpers.fulfillment import generate, to_csv_line
+
+    samples = generate(SAMPLES, seed=SEED)
+    body = "".join(f"{to_csv_line(row)}\n" for row in samples.to_dict("records"))
+    ws.client("s3").put_object(Bucket=ws.bucket("samples"), Key=f"{PREFIX}prepared.csv", Body=body.encode())
+    return len(samples)
