@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from helpers.errors import WorkshopError
+from helpers.workshop.errors import WorkshopError
 
 MARK = "WORKSHOP_OFFLINE_AWS"  # this process (and its children) was pointed at an offline AWS
 START_TIMEOUT_S = 60
