@@ -22,6 +22,7 @@ class Control:
         self.kernel = kernel
         self.stop = stop
         self.started = time.time()
+        self.requests = 0
 
     def answer(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Answer:
         if path == PREFIX + "ping":
@@ -44,6 +45,7 @@ class Control:
             "endpoint_url": self.kernel.endpoint_url,
             "pid": os.getpid(),
             "uptime_s": round(time.time() - self.started),
+            "requests": self.requests,
             "memory_mb": round(psutil.Process().memory_info().rss / 1e6),
             "state_kb": inventory.state_bytes(workspace.dir) // 1000,
             "objects_mb": round(inventory.object_bytes(workspace.dir) / 1e6, 1),

@@ -49,7 +49,7 @@ def ask_moto(call: Call) -> Answer:
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         status_and_headers[:] = [status, headers]
 
-    chunks = application(_environment(call), start_response)
+    chunks = application(environment(call), start_response)
     body = b"".join(chunks)
     status, headers = status_and_headers
     kept = {name.lower(): value for name, value in headers if name.lower() not in ("connection", "date", "server")}
@@ -72,7 +72,7 @@ def _application(package: str) -> Callable[..., Iterable[bytes]]:
     return application
 
 
-def _environment(call: Call) -> dict[str, Any]:
+def environment(call: Call) -> dict[str, Any]:
     target = call.path + ("?" + call.query if call.query else "")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": call.method,

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from helpers.offline import control, fallthrough, wire
+from helpers.offline import authentication, control, doors, fallthrough, wire
+from helpers.offline.identities import Identities
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Principal, PublicRequest
 from helpers.offline.operations import OPERATIONS
 
@@ -20,59 +21,91 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
+NOBODY = Principal("", "nobody")
+
+
 class Front:
     """A raw ASGI application."""
 
     def __init__(self, kernel: Kernel, stop: Callable[[], None]) -> None:
         self.kernel = kernel
+        self.identities = Identities(kernel.workspace.credentials, kernel.account_id)
         self.control = control.Control(kernel, stop)
         self.moto_pool = ThreadPoolExecutor(8, thread_name_prefix="moto")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        body = await read_body(receive)
-        answer = await self.answer(scope, headers, body)
+        answer = await self.answer(scope, read_headers(scope), await read_body(receive))
         await send_answer(answer, scope["method"], send)
 
     async def answer(self, scope: Scope, headers: dict[str, str], body: bytes) -> Answer:
+        method = scope["method"]
         path = scope["raw_path"].decode("latin-1")
         query = scope["query_string"].decode("latin-1")
+        host = headers.get("host", "")
+        if not doors.is_local(host):
+            return doors.refusal(f"Host {host} is not this machine.")
         if path.startswith(control.PREFIX):
-            return self.control.answer(scope["method"], path, query, headers)
-        request = PublicRequest(scope["method"], path, query, headers.get("host", ""), headers, body)
-        for matches, handler in self.kernel.public_planes:
-            if matches(request):
-                return await handler(request)
-        call = None
+            return self.control.answer(method, path, query, headers)
+        if self.kernel.public_planes:
+            request = PublicRequest(method, path, query, host, headers, body)
+            for matches, handler in self.kernel.public_planes:
+                if matches(request):
+                    self.control.requests += 1
+                    return await handler(request)
+        if doors.is_foreign_page(headers):
+            return doors.refusal("Web pages may not call the offline AWS.")
+        return await self.answer_api(method, path, query, headers, body)
+
+    async def answer_api(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Answer:
+        """A signed call of an AWS API."""
+        service = wire.guess_service(headers, path, query)
+        protocol = wire.protocol_of(service, headers, path)
+        call = Call(
+            service=service,
+            operation="",
+            region=self.kernel.workspace.region,
+            account_id=self.kernel.account_id,
+            principal=NOBODY,
+            method=method,
+            path=path,
+            query=query,
+            headers=headers,
+            body=body,
+            protocol=protocol,
+        )
         try:
-            if headers.get("content-encoding") == "gzip":
-                body = gzip.decompress(body)
-            service, region = wire.credential_scope(headers, query)
-            call = Call(
-                service=service,
-                operation="",
-                region=region,
-                account_id=self.kernel.account_id,
-                principal=Principal(f"arn:aws:iam::{self.kernel.account_id}:user/workshop"),
-                method=scope["method"],
-                path=path,
-                query=query,
-                headers=headers,
-                body=body,
-            )
+            self._authenticate(call)
+            self.control.requests += 1
+            if headers.get("content-encoding") == "gzip" and service != "s3":
+                call.body = gzip.decompress(call.body)
             wire.name_operation(call)
-            if call.operation not in OPERATIONS.get(call.service, ()):
+            if call.operation not in OPERATIONS.get(service, ()):
                 raise wire.not_supported(call)
             return await self.dispatch(call)
         except AwsError as error:
             return wire.error_answer(error, call)
         except NotImplementedError as error:
-            return wire.error_answer(AwsError("NotImplemented", str(error), 501), call)
+            return wire.error_answer(wire.not_supported(call, str(error)), call)
         except Exception as error:
-            log.exception("%s %s failed", scope["method"], path)
+            log.exception("%s:%s failed", call.service, call.operation or path)
             return wire.error_answer(AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500), call)
+
+    def _authenticate(self, call: Call) -> None:
+        known = authentication.authenticate(
+            self.identities,
+            call.method,
+            call.path,
+            call.query,
+            call.headers,
+            call.body,
+            call.protocol,
+            self.kernel.workspace.region,
+        )
+        call.principal = known.identity.principal
+        call.region = known.signed.region
+        call.body, call.headers = known.body, known.headers
 
     async def dispatch(self, call: Call) -> Answer:
         hot = self.kernel.hot_paths.get((call.service, call.operation))
@@ -83,6 +116,14 @@ class Front:
         if hot.blocking:
             return await asyncio.get_running_loop().run_in_executor(self.kernel.blocking_pool, hot.handler, call)
         return hot.handler(call)
+
+
+def read_headers(scope: Scope) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
 
 
 async def read_body(receive: Receive) -> bytes:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
+from helpers.offline import fallthrough
 from helpers.offline.kernel import Answer, AwsError, Call
 
 # Signing name -> botocore's name of the service model, where the two differ.
-MODELS = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "events": "events"}
-REST_SERVICES = {"lambda", "apigateway", "s3"}
+MODELS = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
 QUERY_SERVICES = {"sns", "iam", "sts", "sqs", "monitoring", "cloudformation"}
 
 
@@ -21,40 +22,49 @@ def request_id() -> str:
     return str(uuid.uuid4())
 
 
-def credential_scope(headers: dict[str, str], query: str) -> tuple[str, str]:
-    """(signing name, region) from the Authorization header or a presigned URL."""
-    credential = ""
+def guess_service(headers: Mapping[str, str], path: str, query: str) -> str:
+    """The signing name that the request claims; for one without a signature, what it looks like."""
     authorization = headers.get("authorization", "")
     if "Credential=" in authorization:
-        credential = authorization.split("Credential=", 1)[1].split(",", 1)[0]
+        parts = authorization.split("Credential=", 1)[1].split(",", 1)[0].split("/")
     elif "X-Amz-Credential=" in query:
-        credential = unquote(query.split("X-Amz-Credential=", 1)[1].split("&", 1)[0])
-    parts = credential.split("/")
-    if len(parts) != 5:
-        raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
-    return parts[3], parts[2]
+        parts = unquote(query.split("X-Amz-Credential=", 1)[1].split("&", 1)[0]).split("/")
+    else:
+        parts = []
+    if len(parts) == 5:
+        return parts[3]
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return "sts"
+    if "x-amz-target" in headers or path.startswith("/endpoints/"):
+        return "sagemaker"
+    return "lambda" if path.startswith(("/2015-03-31/", "/2021-")) else "s3"
+
+
+def protocol_of(service: str, headers: Mapping[str, str], path: str) -> str:
+    """query, json, cbor, rest-json or rest-xml."""
+    if service == "s3":
+        return "rest-xml"
+    if "x-amz-target" in headers:
+        return "json"
+    if service in ("lambda", "apigateway") or (service == "sagemaker" and path.startswith("/endpoints/")):
+        return "rest-json"
+    if "smithy-protocol" in headers:
+        return "cbor" if "cbor" in headers["smithy-protocol"] else "json"
+    is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    return "query" if service in QUERY_SERVICES or is_form else "rest-json"
 
 
 def name_operation(call: Call) -> None:
-    """Sets operation, protocol and path parameters of `call`."""
-    target = call.headers.get("x-amz-target")
-    if target and call.service != "s3":
-        call.operation = target.rsplit(".", 1)[-1]
-        call.protocol = "json"
-        return
-    path = call.path
-    if call.service in REST_SERVICES or (call.service == "sagemaker" and path.startswith("/endpoints/")):
-        model = "sagemaker-runtime" if call.service == "sagemaker" else MODELS.get(call.service, call.service)
-        call.protocol = "rest-xml" if call.service == "s3" else "rest-json"
-        call.operation, call.path_parameters = _route(model, call)
-        return
-    if "/operation/" in path and path.startswith("/service/"):
-        call.operation = path.rsplit("/", 1)[-1]
-        call.protocol = "cbor" if "cbor" in call.headers.get("smithy-protocol", "cbor") else "json"
-        return
-    call.protocol = "query"
-    form = call.body if call.method == "POST" else call.query.encode()
-    call.operation = _form_action(form)
+    """Sets the operation and the path parameters of `call`; the operation stays empty where there is none."""
+    match call.protocol:
+        case "rest-xml" | "rest-json":
+            call.operation, call.path_parameters = _route(call)
+        case "query":
+            call.operation = _form_action(call.body if call.method == "POST" else call.query.encode())
+        case _ if "x-amz-target" in call.headers:
+            call.operation = call.headers["x-amz-target"].rsplit(".", 1)[-1]
+        case _:  # Smithy RPC: /service/GraniteServiceVersion20100801/operation/PutMetricData
+            call.operation = call.path.rsplit("/", 1)[-1]
 
 
 def _form_action(form: bytes) -> str:
@@ -70,24 +80,23 @@ def _router(model: str) -> Any:
     return get_service_router(model)
 
 
-def _route(model: str, call: Call) -> tuple[str, dict[str, str]]:
+def _route(call: Call) -> tuple[str, dict[str, str]]:
     from moto.core.request import Request
 
-    from helpers.offline.fallthrough import _environment
-
+    model = "sagemaker-runtime" if call.service == "sagemaker" else MODELS.get(call.service, call.service)
     try:
-        operation, parameters = _router(model).match(Request(_environment(call)))
+        operation, parameters = _router(model).match(Request(fallthrough.environment(call)))
     except Exception:
         return "", {}
     return operation.name, dict(parameters)
 
 
-def not_supported(call: Call) -> AwsError:
+def not_supported(call: Call, detail: str = "") -> AwsError:
     name = f"{call.service}:{call.operation}" if call.operation else f"{call.service} {call.method} {call.path}"
     return AwsError(
         "NotImplemented",
-        f"The offline AWS does not support {name}. What it supports: docs/offline-aws.md, "
-        "or `python -m helpers.offline operations`. On AWS this call may work.",
+        f"The offline AWS does not support {name}{f' ({detail})' if detail else ''}. What it supports: "
+        "docs/offline-aws.md, or `python -m helpers.offline operations`. On AWS this call may work.",
         501,
     )
 

@@ -1,0 +1,143 @@
+"""Who sent this request: the signature checked against the workspace's keys, refusals in AWS's own codes and words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from helpers.offline import signature, signature_v2
+from helpers.offline.identities import Identities, Identity
+from helpers.offline.kernel import AwsError
+from helpers.offline.signature import BadSignature, Signed
+
+
+@dataclass(slots=True)
+class Authenticated:
+    identity: Identity
+    signed: Signed
+    body: bytes
+    headers: Mapping[str, str]
+
+
+# What went wrong -> (code, message) for S3, for the query protocol, and for JSON.
+_TOKEN_INVALID = "The security token included in the request is invalid."
+_TOKEN_EXPIRED = "The security token included in the request is expired"
+_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
+)
+_REFUSALS = {
+    "missing": (
+        ("AccessDenied", "Access Denied"),
+        ("MissingAuthenticationToken", "Request is missing Authentication Token"),
+        ("MissingAuthenticationTokenException", "Missing Authentication Token"),
+    ),
+    "incomplete": (
+        ("AuthorizationHeaderMalformed", "The authorization header that you provided is not valid."),
+        ("IncompleteSignature", "The request signature does not conform to AWS standards."),
+        ("IncompleteSignatureException", "The request signature does not conform to AWS standards."),
+    ),
+    "unknown": (
+        ("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
+        ("InvalidClientTokenId", _TOKEN_INVALID),
+        ("UnrecognizedClientException", _TOKEN_INVALID),
+    ),
+    "token": (
+        ("InvalidToken", "The provided token is malformed or otherwise invalid."),
+        ("InvalidClientTokenId", _TOKEN_INVALID),
+        ("UnrecognizedClientException", _TOKEN_INVALID),
+    ),
+    "token expired": (
+        ("ExpiredToken", "The provided token has expired."),
+        ("ExpiredToken", _TOKEN_EXPIRED),
+        ("ExpiredTokenException", _TOKEN_EXPIRED),
+    ),
+    "mismatch": (
+        (
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided. "
+            "Check your key and signing method.",
+        ),
+        ("SignatureDoesNotMatch", _MISMATCH),
+        ("InvalidSignatureException", _MISMATCH),
+    ),
+    "skewed": (
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+        ("SignatureDoesNotMatch", ""),
+        ("InvalidSignatureException", ""),
+    ),
+    "expired": (("AccessDenied", "Request has expired"),) * 3,
+    "payload": (
+        (
+            "XAmzContentSHA256Mismatch",
+            "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        ),
+        ("SignatureDoesNotMatch", _MISMATCH),
+        ("InvalidSignatureException", _MISMATCH),
+    ),
+}
+
+
+def authenticate(
+    identities: Identities,
+    method: str,
+    raw_path: str,
+    query: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    protocol: str,
+    default_region: str,
+) -> Authenticated:
+    """Raises AwsError (403) in the words that AWS has for this protocol."""
+    try:
+        old_form = "authorization" not in headers and signature_v2.is_presigned(query)
+        signed = signature_v2.parse(query, default_region) if old_form else signature.parse(headers, query)
+        identity = identities.find(signed.access_key_id)
+        if identity is None:
+            raise BadSignature("unknown")
+        if identity.credentials.session_token != signed.session_token:
+            raise BadSignature("token")
+        if identity.expires is not None and identity.expires < time.time():
+            raise BadSignature("token expired")
+        secret = identity.credentials.secret_access_key
+        if old_form:
+            signature_v2.verify(signed, secret, method, raw_path, query, headers)
+        else:
+            signature.verify(signed, secret, method, raw_path, query, headers, body)
+        if signature.is_chunked(headers):
+            body, trailer = signature.decode_chunks(signed, secret, headers, body)
+            headers = _without_chunking(headers, trailer, len(body))
+        return Authenticated(identity, signed, body, headers)
+    except BadSignature as bad:
+        raise _refusal(bad, protocol) from None
+
+
+def _refusal(bad: BadSignature, protocol: str) -> AwsError:
+    column = {"rest-xml": 0, "query": 1}.get(protocol, 2)
+    code, message = _REFUSALS[bad.kind][column]
+    if bad.kind == "skewed" and not message:
+        message = _skew_message(bad.detail)
+    return AwsError(code, message, 400 if code == "XAmzContentSHA256Mismatch" else 403)
+
+
+def _skew_message(timestamp: str) -> str:
+    now = time.time()
+    stamp = "%Y%m%dT%H%M%SZ"
+    now_text = time.strftime(stamp, time.gmtime(now))
+    if signature.epoch_s(timestamp) < now:
+        limit = time.strftime(stamp, time.gmtime(now - signature.WINDOW_S))
+        return f"Signature expired: {timestamp} is now earlier than {limit} ({now_text} - 15 min.)"
+    limit = time.strftime(stamp, time.gmtime(now + signature.WINDOW_S))
+    return f"Signature not yet current: {timestamp} is still later than {limit} ({now_text} + 15 min.)"
+
+
+def _without_chunking(headers: Mapping[str, str], trailer: dict[str, str], size_bytes: int) -> dict[str, str]:
+    plain = {name: value for name, value in headers.items() if name not in ("x-amz-trailer", "transfer-encoding")}
+    encodings = [part.strip() for part in plain.pop("content-encoding", "").split(",")]
+    kept = [encoding for encoding in encodings if encoding and encoding != "aws-chunked"]
+    if kept:
+        plain["content-encoding"] = ",".join(kept)
+    plain |= {"content-length": str(size_bytes), "x-amz-content-sha256": signature.UNSIGNED_PAYLOAD}
+    plain.pop("x-amz-decoded-content-length", None)
+    return plain | trailer
