@@ -1,4 +1,4 @@
-"""Thirty learners on one server: each with a topic, stream, endpoint, function and an API that is asked 5 times a second."""
+"""Thirty learners on one server: each with topic, stream, endpoint, function and an API asked 5 times a second."""
 
 import asyncio
 import tempfile
