@@ -115,5 +115,6 @@ class Workshop:
         try:
             yield
         except ClientError as error:
-            if error.response["Error"]["Code"] not in ALREADY_THERE:
-                raise
+            refusal = error.response["Error"]
+            if refusal["Code"] not in ALREADY_THERE and "already existing" not in refusal.get("Message", ""):
+                raise  # SageMaker has no code of its own for it, only a sentence

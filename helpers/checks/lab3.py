@@ -1,0 +1,88 @@
+"""The exercises of lab 3: least privilege, a question to the model, and what the model is worth."""
+
+import math
+from collections.abc import Sequence
+
+from helpers.checks.exercise import exercise, wrong
+from helpers.checks.exercise import summary as show_summary
+from helpers.fulfillment import FEATURES
+
+
+@exercise(
+    "lab3.rights",
+    "Give the function just the rights it needs",
+    hints=[
+        "The function does one thing with SageMaker: it invokes the endpoint.",
+        'An action is written `service:Operation`, such as "s3:GetObject". A star would allow far too much.',
+    ],
+    solution='actions = ["sagemaker:InvokeEndpoint"]',
+)
+def rights(actions: object) -> str:
+    given = [actions] if isinstance(actions, str) else actions
+    if not isinstance(given, Sequence) or not all(isinstance(action, str) for action in given):
+        wrong("actions", actions, "a list of actions is needed, each a text.")
+    for action in given:
+        if "*" in action:
+            wrong("actions", actions, f"{action!r} allows more than this function does.")
+        if action.lower() != "sagemaker:invokeendpoint":
+            wrong("actions", actions, f"the function has no use for {action!r}.")
+    if not given:
+        wrong("actions", actions, "without any action the function may not ask the endpoint.")
+    return "One action on one endpoint: whoever takes the function over can do no more than ask for predictions."
+
+
+@exercise(
+    "lab3.question",
+    "Ask the model what a higher bin costs",
+    hints=[
+        "`features` is a list in the order of FEATURES: find the place of `bin_location` and change that cell only.",
+        'For example `raised[FEATURES.index("bin_location")] = 2000`, then `ask(raised)`.',
+    ],
+    solution="""
+    raised = list(features)
+    raised[FEATURES.index("bin_location")] = 2000
+    slower_ms = ask(raised) - ask(features)
+    """,
+)
+def question(features: object, raised: object, slower_ms: object) -> str:
+    before, after = list(features), list(raised)  # type: ignore[call-overload]
+    if len(after) != len(FEATURES):
+        wrong("raised", raised, f"the model needs {len(FEATURES)} features.")
+    changed = [name for name, old, new in zip(FEATURES, before, after, strict=True) if old != new]
+    if changed != ["bin_location"]:
+        wrong("raised", raised, f"only `bin_location` should differ; what differs: {', '.join(changed) or 'nothing'}.")
+    if float(after[FEATURES.index("bin_location")]) <= float(before[FEATURES.index("bin_location")]):
+        wrong("raised", raised, "the bin should be higher than before.")
+    if not isinstance(slower_ms, (int, float)) or not math.isfinite(slower_ms):
+        wrong("slower_ms", slower_ms, "the difference of two predictions in ms is needed here.")
+    return "A model that answers can be questioned: this is the price of reaching up, as the samples taught it."
+
+
+@exercise(
+    "lab3.worth",
+    "Say what the model is worth",
+    hints=[
+        "Compare the two RMSE: how much smaller is the model's than that of the FC's average?",
+        "In percent: `100 * (1 - rmse_model / rmse_fc_average)`.",
+    ],
+    solution="better_percent = 100 * (1 - rmse_model / rmse_fc_average)",
+)
+def worth(better_percent: object, rmse_model: object, rmse_fc_average: object) -> str:
+    if not isinstance(better_percent, (int, float)):
+        wrong("better_percent", better_percent, "a number is needed here.")
+    expected = 100 * (1 - float(rmse_model) / float(rmse_fc_average))  # type: ignore[arg-type]
+    if abs(better_percent - expected / 100) < 0.001 and abs(expected) > 0.2:
+        wrong("better_percent", better_percent, "this is a share; in percent it is a hundred times as much.")
+    if abs(better_percent + expected) < 0.05 and abs(expected) > 0.1:
+        wrong("better_percent", better_percent, "the sign is the other way round: positive means better.")
+    if abs(better_percent - expected) > 0.05:
+        wrong("better_percent", better_percent, "compare the model's RMSE with that of the FC's average.")
+    return "The rest of the error is mostly chance that no feature knows of."
+
+
+EXERCISES = (rights, question, worth)
+
+
+def summary() -> None:
+    """Shows which exercises of this lab are done."""
+    show_summary("Lab 3", EXERCISES)
