@@ -1,0 +1,1 @@
+"""The live competition: enter, watch and play rounds from a notebook."""

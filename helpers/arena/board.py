@@ -1,0 +1,192 @@
+"""What everybody may see: the board once a second, made once and sent to all."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+from helpers.arena.engine import Engine
+from helpers.arena.player import SPARK_POINTS
+from helpers.arena.rounds import Phase
+
+CHART_POINTS = 240
+PING_SECONDS = 15.0
+PHONE_ROWS = 10
+
+
+class Board:
+    """Turns the engine's state into messages, and wakes those who wait for the next one.
+
+    While results are locked, every row, spark and chart point stays as it was at the lock.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.viewers = 0
+        self.closing = False
+        self.chart: deque[list] = deque(maxlen=CHART_POINTS)
+        self._version = 0
+        self._changed = asyncio.Event()
+        self._round = 0
+        self._frozen: dict[str, Any] | None = None
+        self._encoded: dict[str, bytes] = {}
+        engine.on_change = self.refresh
+
+    @property
+    def period(self) -> float:
+        return 0.5 if self.engine.settings.seconds < 120 else 1.0
+
+    async def run(self) -> None:
+        """Refresh regularly until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due = max(due + self.period, loop.time())
+            await asyncio.sleep(due - loop.time())
+            if self.engine.playing:
+                self.refresh()
+
+    def refresh(self) -> None:
+        self._encoded.clear()
+        self._version += 1
+        self._keep_history()
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def close(self) -> None:
+        self.closing = True
+        self.refresh()
+
+    def _keep_history(self) -> None:
+        """A point for each spark and for the chart, at even distances over the round."""
+        engine = self.engine
+        if engine.row.id != self._round:
+            self._round = engine.row.id
+            self.chart.clear()
+        if engine.row.phase != Phase.LIVE or not engine.clock.running:
+            return
+        clock, seconds = engine.clock.elapsed, engine.settings.seconds
+        if not self.chart or clock - self.chart[-1][0] >= seconds / CHART_POINTS:
+            ranked = [r["score"] for r in engine.rows() if r["rank"] == 1]
+            fc_average = engine.baseline.window_rmse if engine.baseline.count >= engine.settings.minimum else None
+            mean = sum(engine.durations) / len(engine.durations) if engine.durations else None
+            if fc_average is not None:
+                self.chart.append(
+                    [round(clock, 1), _whole(mean), _whole(fc_average), _whole(ranked[0] if ranked else None)]
+                )
+        for player in engine.players.values():
+            score = player.tally.window_rmse
+            enough = player.tally.count >= engine.settings.minimum
+            if score and enough and (not player.spark or clock - player.spark[-1][0] >= seconds / SPARK_POINTS):
+                player.spark.append((clock, score))
+
+    def state(self) -> dict[str, Any]:
+        """The public state: phase, clock, and one row per entry."""
+        engine, row, settings = self.engine, self.engine.row, self.engine.settings
+        clock = min(engine.clock.elapsed, settings.seconds)
+        hidden = row.phase == Phase.LOCKED
+        loop = asyncio.get_running_loop()
+        rows = engine.frozen if hidden and engine.frozen is not None else engine.rows()
+        locked_at = row.locked_clock
+        best = next((r["score"] for r in rows if r["rank"] == 1), None)
+        locked_ranks = {r["id"]: r["rank"] for r in engine.frozen or ()}
+        shown = [self._row(r, best, hidden, locked_ranks, clock) for r in rows]
+        if row.phase == Phase.OPEN:
+            shown.sort(key=lambda r: r["id"])
+        return {
+            "round": row.id,
+            "phase": row.phase,
+            "paused": row.paused,
+            "finished": row.finished,
+            "running": engine.clock.running,
+            "clock": round(clock, 3),
+            "seconds": round(settings.seconds, 3),
+            "warm_up": max(0.0, round(engine.warm_up_ends - loop.time(), 1)) if row.phase == Phase.WARM_UP else 0,
+            "hide": settings.hide_seconds,
+            "locked_at": locked_at,
+            "rate": settings.rate,
+            "window": settings.window,
+            "minimum": settings.minimum,
+            "penalty": settings.penalty_ms,
+            "scored": engine.baseline.count if not hidden else None,
+            "rows": shown,
+            "chart": [p for p in self.chart if not hidden or locked_at is None or p[0] <= locked_at],
+            "marks": [
+                [round(at, 1), kind, text]
+                for at, kind, text in engine.store.marks(row.id)
+                if kind in ("conditions", "gap", "paused")
+            ],
+        }
+
+    def _row(self, r: dict, best: float | None, hidden: bool, locked_ranks: dict, clock: float) -> dict[str, Any]:
+        player = self.engine.players.get(r["id"])
+        state, reason = "waiting", ""
+        if player is not None and self.engine.row.phase != Phase.OPEN and not self.engine.row.finished:
+            state, reason = player.chip(self.engine.settings.minimum, clock, self.engine.clock.running)
+            if hidden and state == "waiting":
+                reason = ""
+        elif self.engine.row.finished:
+            state = "done"
+        moved = None
+        if self.engine.row.phase == Phase.REVEALED and r["rank"] and locked_ranks.get(r["id"]):
+            moved = locked_ranks[r["id"]] - r["rank"]
+        score = r["score"]
+        return {
+            "id": r["id"],
+            "alias": r["alias"],
+            "kind": r["kind"],
+            "rank": r["rank"],
+            "score": round(score, 1) if score is not None else None,
+            "gap": round(score - best, 1) if score is not None and best is not None and r["rank"] else None,
+            "whole": _whole(r["whole"]),
+            "availability": round(r["availability"], 4) if r["availability"] is not None else None,
+            "p50": _whole(r["p50"]),
+            "p95": _whole(r["p95"]),
+            "count": r["count"],
+            "state": state,
+            "reason": reason,
+            "moved": moved,
+            "spark": [_whole(s) for at, s in player.spark if not hidden or at <= (self.engine.row.locked_clock or at)]
+            if player
+            else [],
+        }
+
+    def message(self, view: str) -> bytes:
+        """One server-sent event with the state for a view: `board` (everything) or `phone` (the top and short rows)."""
+        if view not in self._encoded:
+            state = self.state()
+            if view == "phone":
+                state = _for_phones(state)
+            text = json.dumps(state, separators=(",", ":"))
+            self._encoded[view] = f"event: state\nid: {self._version}\ndata: {text}\n\n".encode()
+        return self._encoded[view]
+
+    async def follow(self, view: str) -> AsyncIterator[bytes]:
+        """Messages for one viewer, always the newest; a slow viewer skips what it missed."""
+        self.viewers += 1
+        try:
+            yield b"retry: 1500\n\n"
+            while not self.closing:
+                changed = self._changed
+                yield self.message(view)
+                if view == "phone":
+                    await asyncio.sleep(1.0)  # phones share the room's network: every other second is enough
+                try:
+                    async with asyncio.timeout(PING_SECONDS):
+                        await changed.wait()
+                except TimeoutError:
+                    yield b": still here\n\n"
+        finally:
+            self.viewers -= 1
+
+
+def _for_phones(state: dict[str, Any]) -> dict[str, Any]:
+    """The same without the chart; below the top only what a learner looks for: place, alias, error, state."""
+    short = ("id", "alias", "kind", "rank", "score", "gap", "state", "reason", "moved", "availability", "p95")
+    rows = [r if i < PHONE_ROWS else {k: r[k] for k in short} for i, r in enumerate(state["rows"])]
+    return {**state, "chart": [], "rows": rows}
+
+
+def _whole(value: float | None) -> float | None:
+    return None if value is None else round(value)

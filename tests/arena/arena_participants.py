@@ -1,0 +1,83 @@
+"""Stub participants: one raw HTTP server whose path says how it behaves."""
+
+import asyncio
+import threading
+from urllib.parse import parse_qs, urlsplit
+
+
+class Participants:
+    """Serves on loopback in a thread. `asked[path]` counts questions; `headers` keeps the last request's head."""
+
+    def __init__(self):
+        self.asked: dict[str, int] = {}
+        self.head = ""
+        self.url = ""
+
+    def __enter__(self):
+        self._loop = asyncio.new_event_loop()
+        ready = threading.Event()
+
+        async def serve():
+            server = await asyncio.start_server(self._one, "127.0.0.1", 0)
+            self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            ready.set()
+
+        self._loop.create_task(serve())
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        assert ready.wait(10)
+        return self
+
+    def __exit__(self, *_):
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    async def _one(self, reader, writer):
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                self.head = head
+                target = urlsplit(head.split(" ")[1])
+                self.asked[target.path] = self.asked.get(target.path, 0) + 1
+                features = parse_qs(target.query, keep_blank_values=True).get("features", [""])[0].split(",")
+                await self._behave(target.path.strip("/").split("/"), features, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _behave(self, path, features, writer):
+        kind, argument = path[0], path[1] if len(path) > 1 else ""
+        if kind == "slow":
+            await asyncio.sleep(float(argument))
+            send(writer, b'{"prediction_ms": 9000}')
+        elif kind == "dead":
+            writer.close()
+        elif kind == "redirect":
+            send(writer, b"", 302, "Location: http://127.0.0.1:1/\r\n")
+        elif kind == "status":
+            send(writer, b'{"message": "<script>alert(1)</script>"}', int(argument))
+        elif kind == "body":
+            send(writer, bytes.fromhex(argument))
+        elif kind == "long":
+            send(writer, b"9" * 100_000)
+        elif kind == "endless":
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while not writer.is_closing():
+                writer.write(b"1000\r\n" + b" " * 4096 + b"\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.001)
+        elif kind == "drip":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            while not writer.is_closing():
+                writer.write(b"1")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        else:  # good: the FC average and something beside it
+            value = float(features[0] or 0) + float(argument or 0)
+            send(writer, f'{{"prediction_ms": {value}}}'.encode())
+        await writer.drain()
+
+
+def send(writer, body, status=200, extra=""):
+    writer.write(f"HTTP/1.1 {status} X\r\n{extra}Content-Length: {len(body)}\r\n\r\n".encode() + body)
