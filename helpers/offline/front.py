@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from helpers.offline import authentication, control, doors, fallthrough, wire
+from helpers.offline.authorization import Authorizer
 from helpers.offline.identities import Identities
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Principal, PublicRequest
 from helpers.offline.operations import OPERATIONS
@@ -24,12 +25,16 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 NOBODY = Principal("", "nobody")
 
 
+READS = ("Get", "List", "Describe", "Head", "Simulate")
+
+
 class Front:
     """A raw ASGI application."""
 
     def __init__(self, kernel: Kernel, stop: Callable[[], None]) -> None:
         self.kernel = kernel
         self.identities = Identities(kernel.workspace.credentials, kernel.account_id)
+        self.authorizer = Authorizer(kernel.account_id)
         self.control = control.Control(kernel, stop)
         self.moto_pool = ThreadPoolExecutor(8, thread_name_prefix="moto")
 
@@ -83,7 +88,10 @@ class Front:
             wire.name_operation(call)
             if call.operation not in OPERATIONS.get(service, ()):
                 raise wire.not_supported(call)
-            return await self.dispatch(call)
+            self.authorizer.authorize(call)
+            answer = await self.dispatch(call)
+            self._note_change(call)
+            return answer
         except AwsError as error:
             return wire.error_answer(error, call)
         except NotImplementedError as error:
@@ -91,6 +99,14 @@ class Front:
         except Exception as error:
             log.exception("%s:%s failed", call.service, call.operation or path)
             return wire.error_answer(AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500), call)
+
+    def _note_change(self, call: Call) -> None:
+        if call.operation.startswith(READS):
+            return
+        if call.service == "iam" or call.operation in ("PutBucketPolicy", "DeleteBucketPolicy", "DeleteBucket"):
+            self.authorizer.forget()
+        if (call.service, call.operation) not in self.kernel.hot_paths:
+            self.kernel.mark_dirty(call.service)
 
     def _authenticate(self, call: Call) -> None:
         known = authentication.authenticate(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 from types import ModuleType
 
 from helpers.offline.kernel import Support
+
+log = logging.getLogger("offline")
 
 # Package in helpers.offline.services -> the signing name of its service, in the order in which they are installed.
 PACKAGES = {
@@ -35,9 +38,16 @@ def collect() -> dict[str, ModuleType]:
     modules = {}
     for package, signing_name in PACKAGES.items():
         name = f"helpers.offline.services.{package}"
-        if importlib.util.find_spec(name) is None:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
             continue
-        module = modules[package] = importlib.import_module(name)
+        try:
+            module = importlib.import_module(name)
+            module.OPERATIONS, module.install  # noqa: B018
+        except Exception:
+            log.exception("the service %s is left out", package)
+            continue
+        modules[package] = module
         OPERATIONS.setdefault(signing_name, {}).update(module.OPERATIONS)
     return modules
 

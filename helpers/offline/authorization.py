@@ -1,0 +1,191 @@
+"""May this role do this: IAM's decision for a call by a role session, over the policies in moto's store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from helpers.offline import actions, policies
+from helpers.offline.actions import Need
+from helpers.offline.kernel import AwsError, Call, Principal
+from helpers.offline.policies import Decision, Request
+
+REMEMBERED = 20_000
+# Condition keys whose value is another at every call: a decision that asks for them is not remembered.
+_PASSING = ("aws:currenttime", "aws:epochtime")
+
+
+class Authorizer:
+    """Remembers decisions; `forget` after any change of a policy."""
+
+    def __init__(self, account_id: str) -> None:
+        self.account_id = account_id
+        self._decided: dict[tuple[Any, ...], str] = {}
+
+    def forget(self) -> None:
+        self._decided.clear()
+
+    def authorize(self, call: Call) -> None:
+        """Raises AwsError, with AWS's code and words, where the caller's role does not allow the call."""
+        if call.principal.role_arn is None:
+            return
+        for need in actions.needs(call):
+            key = (call.principal, call.region, need.action, need.resources, tuple(need.context.items()))
+            refusal = self._decided.get(key)
+            if refusal is None:
+                refusal, is_lasting = self._decide(call, need)
+                if is_lasting:
+                    if len(self._decided) > REMEMBERED:
+                        self._decided.clear()
+                    self._decided[key] = refusal
+            if refusal:
+                raise refused(call, refusal)
+
+    def _decide(self, call: Call, need: Need) -> tuple[str, bool]:
+        """(why not, or "" for yes; whether the decision lasts until a policy changes)."""
+        role = find_role(self.account_id, call.principal.role_arn)
+        documents = identity_documents(role) if role is not None else []
+        session = session_policy(self.account_id, call)
+        boundary = boundary_document(role) if role is not None else None
+        request = Request(need.action, need.resources, self._context(call.principal, call.region, role, need.context))
+        lasting = not any(key in document.lower() for document in documents for key in _PASSING)
+        return self._reason(call.principal, request, documents, boundary, session), lasting
+
+    def _reason(
+        self,
+        principal: Principal,
+        request: Request,
+        documents: Sequence[str],
+        boundary: str | None,
+        session: str | None,
+    ) -> str:
+        resource = request.resources[0]
+        shown = f'"{resource}"' if request.action.startswith("s3:") else resource
+        start = f"User: {principal.arn} is not authorized to perform: {request.action} on resource: {shown}"
+        by_resource = self._resource_decision(principal, request)
+        if by_resource is Decision.EXPLICIT_DENY:
+            return f"{start} with an explicit deny in a resource-based policy"
+        limits = [("identity-based policy", documents)]
+        if boundary is not None:
+            limits.append(("permissions boundary", [boundary]))
+        if session is not None:
+            limits.append(("session policy", [session]))
+        decisions = [(name, policies.evaluate(held, request)) for name, held in limits]
+        for name, decision in decisions:
+            if decision is Decision.EXPLICIT_DENY:
+                article = "a" if name != "identity-based policy" else "an"
+                return f"{start} with an explicit deny in {article} {name}"
+        for name, decision in decisions:
+            if decision is Decision.IMPLICIT_DENY and by_resource is not Decision.ALLOW:
+                return f"{start} because no {name} allows the {request.action} action"
+        return ""
+
+    def _resource_decision(self, principal: Principal, request: Request) -> Decision:
+        document = bucket_policy(self.account_id, request.resources[0]) if request.action.startswith("s3:") else None
+        if document is None:
+            return Decision.IMPLICIT_DENY
+        names = (principal.arn, principal.role_arn or "", f"arn:aws:iam::{self.account_id}:root", self.account_id)
+        decision = Decision.IMPLICIT_DENY
+        for statement in policies.statements(document):
+            if not policies.principal_matches(statement, aws=names) or not policies.applies(statement, request):
+                continue
+            if statement.get("Effect") == "Deny":
+                return Decision.EXPLICIT_DENY
+            # Naming the account only lets the account's own policies decide; naming the role decides.
+            if policies.principal_matches(statement, aws=names[:2]):
+                decision = Decision.ALLOW
+        return decision
+
+    def _context(
+        self, principal: Principal, region: str, role: Any, of_need: Mapping[str, tuple[str, ...]]
+    ) -> dict[str, Sequence[str]]:
+        now = time.time()
+        context: dict[str, Sequence[str]] = {
+            "aws:principalarn": (principal.role_arn or principal.arn,),
+            "aws:principalaccount": (self.account_id,),
+            "aws:principaltype": ("AssumedRole",),
+            "aws:requestedregion": (region,),
+            "aws:sourceip": ("127.0.0.1",),
+            "aws:securetransport": ("true",),  # so it is on AWS, where every call goes over TLS
+            "aws:currenttime": (datetime.fromtimestamp(now, UTC).isoformat(),),
+            "aws:epochtime": (str(int(now)),),
+            "aws:sourceaccount": (self.account_id,),
+            "aws:resourceaccount": (self.account_id,),
+        }
+        if role is not None:
+            context["aws:userid"] = (f"{role.id}:{principal.arn.rpartition('/')[2]}",)
+            for tag in role.tags or []:
+                tag = {"Key": tag, "Value": role.tags[tag]["Value"]} if isinstance(role.tags, dict) else tag
+                context[f"aws:principaltag/{tag['Key'].lower()}"] = (tag["Value"],)
+        return context | dict(of_need)
+
+
+# --- What moto's store says -------------------------------------------------------------------------------------------
+
+
+def find_role(account_id: str, role_arn: str | None) -> Any:
+    """None where the role is gone: its sessions may then do nothing."""
+    from moto.iam.models import iam_backends
+
+    for role in list(iam_backends[account_id]["aws"].roles.values()):
+        if role.arn == role_arn:
+            return role
+    return None
+
+
+def identity_documents(role: Any) -> list[str]:
+    attached = [default_document(policy) for policy in list(role.managed_policies.values())]
+    return [*map(_text, role.policies.values()), *attached]
+
+
+def boundary_document(role: Any) -> str | None:
+    """None without a boundary; a boundary that does not exist allows nothing."""
+    from moto.iam.models import iam_backends
+
+    arn = role.permissions_boundary_arn
+    if not arn:
+        return None
+    policy = iam_backends[role.account_id]["aws"].managed_policies.get(arn)
+    return default_document(policy) if policy else "{}"
+
+
+def default_document(policy: Any) -> str:
+    for version in policy.versions:
+        if version.is_default:
+            return _text(version.document)
+    return "{}"
+
+
+def session_policy(account_id: str, call: Call) -> str | None:
+    from moto.sts.models import sts_backends
+
+    token = call.headers.get("x-amz-security-token")
+    for session in sts_backends[account_id]["aws"].assumed_roles:
+        if token and session.session_token == token:
+            return session.policy or None
+    return None
+
+
+def bucket_policy(account_id: str, resource: str) -> str | None:
+    from moto.s3.models import s3_backends
+
+    bucket = s3_backends[account_id]["aws"].buckets.get(resource.removeprefix("arn:aws:s3:::").partition("/")[0])
+    policy = getattr(bucket, "policy", None)
+    return _text(policy) if policy else None
+
+
+def _text(document: Any) -> str:
+    return document.decode() if isinstance(document, bytes) else str(document)
+
+
+# --- AWS's words ------------------------------------------------------------------------------------------------------
+
+
+def refused(call: Call, reason: str) -> AwsError:
+    if call.service == "sns":
+        return AwsError("AuthorizationError", reason, 403)
+    if call.protocol in ("query", "rest-xml", "cbor") or call.service in ("monitoring", "sqs"):
+        return AwsError("AccessDenied", reason, 403)
+    return AwsError("AccessDeniedException", reason, 400 if call.protocol == "json" else 403)
