@@ -1,0 +1,216 @@
+"""What lab 4 makes: an alarm on the live error, a function that retrains, a rule, and a function that promotes."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from botocore.exceptions import ClientError
+
+from helpers.resources import functions, model_training, sample_collection
+from helpers.workshop import Workshop
+
+RETRAINING_FUNCTION = "RetrainingLambdaFunction"
+PROMOTION_FUNCTION = "PromotionLambdaFunction"
+ALARM = "LiveInferenceErrorAlarm"
+RULE = "RetrainingCompletedRule"
+DASHBOARD = "LiveInferenceDashboard"
+JOBS = "retraining-"
+
+NAMESPACE = "FulfillmentWorkshop"
+METRIC = "AbsolutePredictionError"
+PERIOD_S = 10  # the shortest that an alarm can have (high resolution)
+
+NEWEST_SAMPLES = 4000
+FEWEST_SAMPLES = 500
+COOLDOWN_S = 30
+SMALLEST_GAIN = 0.01  # a new model must be better by this share
+HYPERPARAMETERS = {  # fewer samples than in lab 2, so smaller trees that believe less
+    "objective": "reg:squarederror",
+    "eval_metric": "rmse",
+    "num_round": "80",
+    "max_depth": "4",
+    "eta": "0.08",
+    "subsample": "0.7",
+    "min_child_weight": "20",
+    "seed": "1",
+}
+
+
+def deploy_functions(ws: Workshop, **changes: object) -> tuple[str, str]:
+    """Deploy the two functions; the ARNs of the one that retrains and the one that promotes.
+
+    `changes` replaces settings of the retraining function, for instance NEWEST_SAMPLES=2000.
+    """
+    shared = {
+        "MODELS_BUCKET": ws.bucket("models"),
+        "ROLE_ARN": ws.role_arn("sagemaker"),
+        "INSTANCE_TYPE": model_training.INSTANCE,
+        "TAGS": json.dumps(ws.tags),
+    }
+    retraining = {
+        **shared,
+        "SAMPLES_BUCKET": ws.bucket("samples"),
+        "SAMPLES_PREFIX": sample_collection.PREFIX,
+        "JOB_PREFIX": ws.name(JOBS),
+        "IMAGE_URI": model_training.image(ws),
+        "HYPERPARAMETERS": json.dumps(HYPERPARAMETERS),
+        "NEWEST_SAMPLES": str(NEWEST_SAMPLES),
+        "FEWEST_SAMPLES": str(FEWEST_SAMPLES),
+        "COOLDOWN_S": str(COOLDOWN_S),
+    } | {name: str(value) for name, value in changes.items()}
+    promotion = {**shared, "ENDPOINT_NAME": ws.name(model_training.ENDPOINT), "SMALLEST_GAIN": str(SMALLEST_GAIN)}
+    return (
+        functions.deploy(ws, RETRAINING_FUNCTION, "start_retraining", "retraining_lambda", retraining, timeout_s=60),
+        functions.deploy(ws, PROMOTION_FUNCTION, "promote_model", "promotion_lambda", promotion, timeout_s=60),
+    )
+
+
+def error_metric(fc: str) -> dict:
+    """The live error of one fulfillment centre, whichever model made it, as CloudWatch calls name a metric."""
+    return {"Namespace": NAMESPACE, "MetricName": METRIC, "Dimensions": [{"Name": "FC", "Value": fc}]}
+
+
+def put_alarm(ws: Workshop, fc: str, threshold_ms: float, action_arn: str) -> str:
+    """Alarm when the mean error of one period is over the threshold, and call the function; the alarm's ARN."""
+    arn = ws.arn("cloudwatch", f"alarm:{ws.name(ALARM)}")
+    allow(ws, RETRAINING_FUNCTION, "lambda.alarms.cloudwatch.amazonaws.com", arn)
+    ws.client("cloudwatch").put_metric_alarm(
+        AlarmName=ws.name(ALARM),
+        **error_metric(fc),
+        Statistic="Average",
+        Period=PERIOD_S,
+        EvaluationPeriods=1,
+        Threshold=threshold_ms,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+        AlarmActions=[action_arn],
+        Tags=ws.tags,
+    )
+    return arn
+
+
+def put_rule(ws: Workshop, pattern: dict, target_arn: str) -> str:
+    """Call the function for each event that fits the pattern; the rule's ARN."""
+    events = ws.client("events")
+    arn = events.put_rule(Name=ws.name(RULE), EventPattern=json.dumps(pattern), State="ENABLED", Tags=ws.tags)[
+        "RuleArn"
+    ]
+    allow(ws, PROMOTION_FUNCTION, "events.amazonaws.com", arn)
+    events.put_targets(Rule=ws.name(RULE), Targets=[{"Id": "promotion", "Arn": target_arn}])
+    return arn
+
+
+def completed(ws: Workshop) -> dict:
+    """The event pattern of "one of my retraining jobs is completed"."""
+    return {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Training Job State Change"],
+        "detail": {"TrainingJobName": [{"prefix": ws.name(JOBS)}], "TrainingJobStatus": ["Completed"]},
+    }
+
+
+def allow(ws: Workshop, function: str, principal: str, source_arn: str) -> None:
+    """Let one alarm or rule, and no other, call the function."""
+    with ws.unless_it_exists():
+        ws.client("lambda").add_permission(
+            FunctionName=ws.name(function),
+            StatementId="from-" + principal.split(".amazonaws")[0].replace(".", "-"),
+            Action="lambda:InvokeFunction",
+            Principal=principal,
+            SourceArn=source_arn,
+        )
+
+
+def start_afresh(ws: Workshop) -> None:
+    """Take this lab's alarm away and put lab 2's model live again, so that the story begins anew."""
+    ws.client("cloudwatch").delete_alarms(AlarmNames=[ws.name(ALARM)])
+    endpoint = ws.client("sagemaker").describe_endpoint(EndpointName=ws.name(model_training.ENDPOINT))
+    if not endpoint["EndpointConfigName"].startswith(ws.name(JOBS)):
+        return
+    configurations = ws.client("sagemaker").list_endpoint_configs(NameContains=ws.prefix)["EndpointConfigs"]
+    first = next(
+        entry["EndpointConfigName"]
+        for entry in sorted(configurations, key=lambda entry: entry["CreationTime"])
+        if not entry["EndpointConfigName"].startswith(ws.name(JOBS))
+    )
+    ws.client("sagemaker").update_endpoint(EndpointName=endpoint["EndpointName"], EndpointConfigName=first)
+    model_training.wait_for_endpoint(ws)
+
+
+def alarm_state(ws: Workshop) -> str | None:
+    """OK, ALARM or INSUFFICIENT_DATA; None without an alarm."""
+    alarms = ws.client("cloudwatch").describe_alarms(AlarmNames=[ws.name(ALARM)])["MetricAlarms"]
+    return alarms[0]["StateValue"] if alarms else None
+
+
+def live_version(ws: Workshop) -> str | None:
+    """The variant that the endpoint serves ("v1"); None while it serves none."""
+    endpoint = ws.client("sagemaker").describe_endpoint(EndpointName=ws.name(model_training.ENDPOINT))
+    variants = endpoint.get("ProductionVariants", [])
+    return variants[0]["VariantName"] if variants and endpoint["EndpointStatus"] == "InService" else None
+
+
+def changes_of_alarm(ws: Workshop) -> list[tuple[datetime, str, str]]:
+    """When the alarm changed its state: (time, old state, new state), oldest first, from CloudWatch's own history."""
+    pages = (
+        ws.client("cloudwatch")
+        .get_paginator("describe_alarm_history")
+        .paginate(AlarmName=ws.name(ALARM), HistoryItemType="StateUpdate")
+    )
+    found = []
+    for item in (item for page in pages for item in page["AlarmHistoryItems"]):
+        data = json.loads(item["HistoryData"])
+        states = data["oldState"]["stateValue"], data["newState"]["stateValue"]
+        found.append((item["Timestamp"], *states))
+    return sorted(found)
+
+
+def jobs(ws: Workshop, since: datetime) -> list[dict]:
+    """The retraining jobs that began after `since`, oldest first."""
+    listed = ws.client("sagemaker").list_training_jobs(
+        NameContains=ws.name(JOBS), CreationTimeAfter=since - timedelta(seconds=1), SortBy="CreationTime"
+    )["TrainingJobSummaries"]
+    return sorted(listed, key=lambda job: job["CreationTime"])
+
+
+def decisions(ws: Workshop, function: str, since: datetime) -> list[tuple[datetime, dict]]:
+    """What a function decided and printed since then: (time, decision), oldest first, read from its log."""
+    try:
+        pages = (
+            ws.client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(
+                logGroupName=f"/aws/lambda/{ws.name(function)}",
+                startTime=int(since.timestamp() * 1000),
+                filterPattern="decision",
+            )
+        )
+        events = [event for page in pages for event in page["events"]]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return []  # it has never run
+        raise
+    said = [(event["timestamp"], event["message"].strip()) for event in events]
+    return [
+        (datetime.fromtimestamp(when / 1000).astimezone(), json.loads(line))
+        for when, line in sorted(said)
+        if line.startswith("{")
+    ]
+
+
+def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> None:
+    """Wait until the condition holds. Raises TimeoutError that says what was waited for."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Waited {within_s:.0f} s for this: {what}.")
+        time.sleep(0.25)
+
+
+def build(ws: Workshop, fc: str, threshold_ms: float) -> list[str]:
+    """Make everything of lab 4. Returns what was made, in words."""
+    retraining_arn, promotion_arn = deploy_functions(ws)
+    put_alarm(ws, fc, threshold_ms, retraining_arn)
+    put_rule(ws, completed(ws), promotion_arn)
+    return ["two functions", "an alarm", "a rule"]
