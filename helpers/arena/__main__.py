@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     at.add_argument("--public-url", default="", help="where phones find this server, for the QR code")
     at.add_argument("--open", action="store_true", help="open the instructor's page and the projector's in the browser")
+    at.add_argument("--idle-minutes", type=float, default=0, help="stop when nothing happened for so long (0: never)")
     who = serve.add_argument_group("who plays")
     who.add_argument(
         "--allow",
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("first", type=int)
     compare.add_argument("second", type=int)
     commands.add_parser("rounds", help="the rounds in the store")
+    commands.add_parser("stop", help="stop this workspace's arena; its round continues next time")
     return parser
 
 
@@ -154,8 +156,11 @@ def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
     config = uvicorn.Config(
         arena.app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
     )
+    server = uvicorn.Server(config)
+    if arguments.idle_minutes:
+        arena.when_idle(arguments.idle_minutes * 60, lambda: setattr(server, "should_exit", True))
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        server.run(sockets=[listening])
     except KeyboardInterrupt:
         pass
     finally:
@@ -204,10 +209,15 @@ def _read(arguments: argparse.Namespace, store_path: Path) -> int:
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     parser = _parser()
-    known = {"serve", "export", "compare", "rounds"}
+    known = {"serve", "export", "compare", "rounds", "stop"}
     if not known & set(argv) and not {"-h", "--help"} & set(argv[:1]):
         argv = ["serve", *argv]
     arguments = parser.parse_args(argv)
+    if arguments.command == "stop":
+        from helpers.arena import stop
+
+        print("The arena has stopped." if stop() else "No arena runs in this workspace.")
+        return 0
     store_path = (arguments.store or place.folder() / "arena.db").resolve()
     try:
         return (_serve if arguments.command == "serve" else _read)(arguments, store_path)

@@ -16,7 +16,7 @@ COLUMNS = (
     "alias",
     "kind",
     "number",
-    "ended_s",
+    "time_s",
     "duration_ms",
     "outcome",
     "prediction_ms",

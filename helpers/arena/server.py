@@ -6,6 +6,7 @@ import hmac
 import io
 import json
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,11 +75,10 @@ class Arena:
         self.public_url = public_url
         self._source = source
         self._token = instructor_token
+        self._idle: tuple[float, Callable[[], None]] = (0.0, lambda: None)
         self._entering = Limiter(burst=max(5.0, entries_per_minute), per_second=entries_per_minute / 60.0)
         self._guessing = Limiter(burst=20, per_second=0.2)
-        self.app: ASGIApp = _Headers(
-            Starlette(routes=self._routes(), lifespan=self._lifespan, exception_handlers=_HANDLERS)
-        )
+        self.app = _Headers(Starlette(routes=self._routes(), lifespan=self._lifespan, exception_handlers=_HANDLERS))
 
     def _routes(self) -> list[Route]:
         def route(path: str, method: str, handler: Callable[[Request], Awaitable[Response]]) -> Route:
@@ -113,13 +113,27 @@ class Arena:
             self.desk = Desk(self.store, engine, caller)
             self.board = Board(engine)
             await self._house_enters()
-            refreshing = asyncio.create_task(self.board.run())
+            refreshing = [asyncio.create_task(work) for work in (self.board.run(), self._watch_idleness())]
             self.board.refresh()
             try:
                 yield
             finally:
                 self.board.close()
-                refreshing.cancel()
+                for task in refreshing:
+                    task.cancel()
+
+    def when_idle(self, seconds: float, stop: Callable[[], None]) -> None:
+        """Call `stop` when no round was played, nobody watched and nothing was asked for so long."""
+        self._idle = (seconds, stop)
+
+    async def _watch_idleness(self) -> None:
+        seconds, stop = self._idle
+        while seconds:
+            await asyncio.sleep(min(10.0, seconds / 3))
+            if self.engine.playing or self.board.viewers:
+                self.app.last_request = time.monotonic()
+            elif time.monotonic() - self.app.last_request > seconds:
+                stop()
 
     async def _house_enters(self) -> None:
         present = {e.alias: e for e in self.store.entries()}
@@ -391,8 +405,11 @@ class _Headers:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self.last_request = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.last_request = time.monotonic()
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [
