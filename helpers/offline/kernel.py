@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -294,19 +295,24 @@ class Kernel:
         """State changed: take a snapshot soon."""
         self.dirty.set()
 
-    def issue_role_session(self, role_arn: str, session_name: str, duration_s: int = 3600) -> Credentials:
+    def issue_role_session(
+        self, role_arn: str, session_name: str, duration_s: int = 3600, *, policy: str | None = None
+    ) -> Credentials:
         """Temporary credentials of a role, as the service itself would get them (Lambda, SageMaker, Firehose)."""
         from moto.sts.models import sts_backends
 
-        self.mark_dirty("sts")
-        session = sts_backends[self.account_id]["aws"].assume_role(
+        backend = sts_backends[self.account_id]["aws"]
+        now = datetime.now(UTC).replace(tzinfo=None)
+        backend.assumed_roles[:] = [session for session in backend.assumed_roles if session.expiration > now]
+        session = backend.assume_role(
             region_name=self.workspace.region,
             role_session_name=session_name,
             role_arn=role_arn,
-            policy=None,
+            policy=policy,
             duration=duration_s,
             external_id=None,
         )
+        self.mark_dirty("sts")
         return Credentials(session.access_key_id, session.secret_access_key, session.session_token)
 
     def run(self) -> None:

@@ -1,8 +1,10 @@
-"""IAM: roles, policies and users; the policies of roles are enforced."""
+"""IAM: roles and policies, which are enforced for sessions of roles."""
 
 from __future__ import annotations
 
 from helpers.offline.kernel import Kernel, Support
+from helpers.offline.services.iam import managed
+from helpers.offline.services.iam.simulation import simulate_principal_policy
 
 OPERATIONS: dict[str, Support] = {
     "CreateRole": Support("real"),
@@ -48,4 +50,5 @@ OPERATIONS: dict[str, Support] = {
 
 
 def install(kernel: Kernel) -> None:
-    """Nothing to hook in yet: moto answers."""
+    managed.load_on_demand()
+    kernel.hot("iam", "SimulatePrincipalPolicy", simulate_principal_policy)

@@ -29,4 +29,4 @@ OPERATIONS: dict[str, Support] = {
 
 
 def install(kernel: Kernel) -> None:
-    """Nothing to hook in yet: moto answers."""
+    """Nothing to hook in: moto answers."""
