@@ -1,8 +1,9 @@
 """One execution environment of a function: imports the handler, then answers invocations that come over a socket.
 
-Runs in a process of its own, by path, with the standard library alone: `python -I -S -B bootstrap.py FD`. A frame is two
-lengths, a JSON header and a payload. The first frame that comes in holds the settings; the first that goes out says
-whether the handler could be imported. What the function prints goes to file descriptors 1 and 2, never to the socket.
+Runs in a process of its own, by path, with the standard library alone: `python -I -S -B bootstrap.py FD SITE...`.
+A frame is two lengths, a JSON header and a payload. The first frame that comes in holds the settings; the first that
+goes out says whether the handler could be imported. What the function prints goes to file descriptors 1 and 2, never to
+the socket.
 """
 
 from __future__ import annotations
@@ -134,9 +135,7 @@ def load_handler(name: str) -> Callable[[Any, LambdaContext], Any]:
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        raise HandlerError(
-            "Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}"
-        ) from error
+        raise HandlerError("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from error
     except SyntaxError as error:
         place = f'  File "{error.filename}" Line {error.lineno}\n    {(error.text or "").strip()}\n'
         raise HandlerError(
@@ -285,7 +284,6 @@ def end_with_server(sock: socket.socket) -> None:
 
 def serve(sock: socket.socket) -> None:
     """Answers invocations until the server closes the socket."""
-    begun = time.perf_counter()
     frame = receive(sock)
     if frame is None:
         return
@@ -303,7 +301,7 @@ def serve(sock: socket.socket) -> None:
         send(sock, {"ready": False}, json.dumps(document).encode())
         return
     _flush()
-    send(sock, {"ready": True, "init_ms": (time.perf_counter() - begun) * 1000})
+    send(sock, {"ready": True, "init_ms": (time.time() - settings["born"]) * 1000})
     while (frame := receive(sock)) is not None:
         header, payload = frame
         name_request(header["id"])
@@ -325,8 +323,6 @@ def _flush() -> None:
             stream.flush()
         except (OSError, ValueError):
             continue
-
-
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Settings:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of one invocation. `error` is AWS's FunctionError; `kind` the errorType where the runtime itself ended."""
+    """What came of one invocation. `error` is AWS's FunctionError; `kind` says how the runtime ended, if it did."""
 
     request_id: str
     payload: bytes
@@ -94,6 +94,7 @@ class Environment:
         own = {"TMPDIR": str(temporary), "HOME": str(temporary), "LAMBDA_TASK_ROOT": str(task_root)}
         own["AWS_LAMBDA_LOG_STREAM_NAME"] = self.log_stream
         settings = {
+            "born": time.time(),
             "handler": self.settings.handler,
             "task_root": str(task_root),
             "environment": variables | own,
@@ -130,7 +131,7 @@ class Environment:
             header, payload = await self._read()
         self.ready = header["ready"]
         if self.ready:
-            self.init_ms = header["init_ms"] + (time.monotonic() - self.born) * 0
+            self.init_ms = header["init_ms"]
         else:
             self.init_error = payload
         return self.ready

@@ -30,9 +30,7 @@ def check(archive: bytes) -> None:
                 raise _refused(f"Unzipped size must be smaller than {UNZIPPED_LIMIT_BYTES} bytes")
             broken = package.testzip()
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
-        raise _refused(
-            "Could not unzip uploaded file. Please check your file, then try to upload again."
-        ) from error
+        raise _refused("Could not unzip uploaded file. Please check your file, then try to upload again.") from error
     if broken is not None:
         raise _refused("Could not unzip uploaded file. Please check your file, then try to upload again.")
     if not any(not entry.is_dir() for entry in entries):

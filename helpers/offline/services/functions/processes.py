@@ -55,7 +55,9 @@ class Forked:
 
     def end(self, grace_s: float = 0.0) -> int:
         try:
-            return os.waitstatus_to_exitcode(self.zygote.order({"do": "end", "pid": self.pid, "grace_s": grace_s})["status"])
+            return os.waitstatus_to_exitcode(
+                self.zygote.order({"do": "end", "pid": self.pid, "grace_s": grace_s})["status"]
+            )
         except OSError:  # the zygote has gone, its forks end with their sockets
             _kill_group(self.pid)
             return -signal.SIGKILL

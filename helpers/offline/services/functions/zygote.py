@@ -1,4 +1,4 @@
-"""A Python process with boto3 already imported, of which execution environments are forked: a cold start of milliseconds.
+"""A Python process with boto3 already imported, of which execution environments are forked in milliseconds.
 
 Runs by path with the standard library alone: `python -I -S -B zygote.py FD SITE...`. It takes one order at a time from
 its control socket and never runs user code itself. Linux only; elsewhere each environment is a fresh Python.

@@ -1,0 +1,88 @@
+"""Lambda: the uploaded zip runs in its own Python process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from helpers.offline.kernel import Invocation, Kernel, Support
+from helpers.offline.services.functions import seam
+from helpers.offline.services.functions.control import Control
+from helpers.offline.services.functions.events import EventQueue
+from helpers.offline.services.functions.invoke import Invoke
+from helpers.offline.services.functions.service import FunctionService
+
+REAL = Support("real")
+
+OPERATIONS = {
+    "CreateFunction": Support(
+        "real",
+        "Zip packages, inline or from S3; python3.x runs on the Python that runs the server; no layers, images, VPC; "
+        "Active at once",
+    ),
+    "GetFunction": Support("simplified", "Code.Location cannot be downloaded from"),
+    "GetFunctionConfiguration": REAL,
+    "ListFunctions": Support("simplified", "one page"),
+    "UpdateFunctionCode": REAL,
+    "UpdateFunctionConfiguration": REAL,
+    "DeleteFunction": REAL,
+    "Invoke": Support(
+        "real",
+        "RequestResponse, Event (retries after 1 s and 2 s instead of 1 and 2 minutes) and DryRun; memory is measured "
+        "and reported, MemorySize is no limit; at most 10 executions at once per version, more wait",
+    ),
+    "AddPermission": Support("real", "asked when API Gateway, SNS, EventBridge or CloudWatch invokes"),
+    "RemovePermission": REAL,
+    "GetPolicy": REAL,
+    "PublishVersion": REAL,
+    "ListVersionsByFunction": Support("simplified", "one page"),
+    "CreateAlias": Support("real", "with weights"),
+    "UpdateAlias": REAL,
+    "DeleteAlias": REAL,
+    "GetAlias": REAL,
+    "ListAliases": Support("simplified", "one page"),
+    "PutFunctionConcurrency": REAL,
+    "GetFunctionConcurrency": REAL,
+    "DeleteFunctionConcurrency": REAL,
+    "PutFunctionEventInvokeConfig": Support(
+        "real", "MaximumRetryAttempts; destinations SNS, SQS, Lambda, EventBridge; for all versions alike"
+    ),
+    "UpdateFunctionEventInvokeConfig": REAL,
+    "GetFunctionEventInvokeConfig": REAL,
+    "DeleteFunctionEventInvokeConfig": REAL,
+    "ListFunctionEventInvokeConfigs": REAL,
+    "TagResource": REAL,
+    "UntagResource": REAL,
+    "ListTags": REAL,
+}
+
+
+class Port:
+    """ports.functions."""
+
+    def __init__(self, service: FunctionService, events: EventQueue) -> None:
+        self.service = service
+        self.events = events
+
+    def invoke(self, function_arn: str, payload: bytes) -> Invocation:
+        return self.service.invoke(function_arn, payload)
+
+    async def ainvoke(self, function_arn: str, payload: bytes) -> Invocation:
+        return await self.service.ainvoke(function_arn, payload)
+
+    def invoke_async(self, function_arn: str, payload: bytes, **source: Any) -> None:
+        self.events.invoke_async(function_arn, payload, **source)
+
+
+def install(kernel: Kernel) -> None:
+    service = FunctionService(kernel)
+    events = EventQueue(kernel, service)
+    kernel.ports.functions = Port(service, events)
+    seam.replace(service)
+    kernel.hot("lambda", "Invoke", Invoke(kernel, service, events).__call__)
+    for operation, handler in Control(kernel, service).operations().items():
+        kernel.hot("lambda", operation, handler, blocking=True)
+    kernel.on_start(service.start)
+    kernel.on_start(events.start)
+    kernel.on_stop(service.stop)
+    kernel.on_stop(events.stop)
+    kernel.every(30, service.pool.reap, name="lambda-reaper")

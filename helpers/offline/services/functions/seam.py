@@ -1,0 +1,31 @@
+"""The seam in moto: its own paths to a function (S3 notifications, log subscriptions, …) run it as Invoke does."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from helpers.offline.services.functions import lookup
+from helpers.offline.services.functions.service import FunctionService, tail
+
+
+def replace(service: FunctionService) -> None:
+    from moto.awslambda.models import LambdaFunction
+
+    describe = LambdaFunction.get_configuration
+
+    def _invoke_lambda(self: Any, event: Any = None) -> tuple[str, bool, str]:
+        payload = event if isinstance(event, str) else json.dumps(event or {})
+        target = lookup.Target(self, None if str(self.version) == "$LATEST" else str(self.version))
+        outcome = service.from_thread(service.run(target, payload.encode())).result()
+        return outcome.payload.decode(), outcome.error is not None, base64.b64decode(tail(outcome)).decode()
+
+    def get_configuration(self: Any, on_create: bool = False) -> dict[str, Any]:
+        configuration = describe(self, on_create)
+        if letters := getattr(self, "dead_letter_config", None):
+            configuration["DeadLetterConfig"] = letters
+        return {name: value for name, value in configuration.items() if value is not None}
+
+    LambdaFunction._invoke_lambda = _invoke_lambda
+    LambdaFunction.get_configuration = get_configuration
