@@ -1,6 +1,7 @@
 """What lab 1 leaves: a bucket, a Firehose stream into it, a function that feeds it from the topic, and samples."""
 
 import time
+from collections.abc import Callable
 
 import pandas as pd
 
@@ -87,12 +88,63 @@ def wait_for_lines(ws: Workshop, count: int, prefix: str = PREFIX) -> list[str]:
         time.sleep(0.5)
 
 
+def well_formed(line: str) -> bool:
+    """Whether a line has the cells of a sample: a duration, then numbers or nothing, then the context."""
+    from helpers.fulfillment import COLUMNS, CONTEXT_COLUMNS
+
+    cells = line.split(",")
+    if len(cells) != len(COLUMNS) + len(CONTEXT_COLUMNS) or not cells[0]:
+        return False
+    return all(cell == "" or cell.replace(".", "", 1).isdigit() for cell in cells[: len(COLUMNS)])
+
+
 def read_samples(ws: Workshop) -> pd.DataFrame:
-    """The collected samples as a table: well-formed lines only, each event once, in the order of their events."""
+    """The collected samples as a table: well-formed lines only, each once, in the order in which they happened."""
     from helpers.fulfillment import parse_samples
 
-    samples = parse_samples("\n".join(sample_lines(ws)))
-    return samples.drop_duplicates("event_id").sort_values("event_id", ignore_index=True)
+    lines = sorted({line for line in sample_lines(ws) if well_formed(line)})
+    return parse_samples("\n".join(lines)).sort_values(["time", "fc", "event_id"], ignore_index=True)
+
+
+class Arrivals:
+    """The objects under a prefix: when each arrived and how many samples it holds; each is read once."""
+
+    def __init__(self, ws: Workshop, prefix: str = PREFIX) -> None:
+        self.ws, self.prefix = ws, prefix
+        self._known: dict[str, tuple[float, int]] = {}
+
+    def __call__(self) -> list[tuple[float, int]]:
+        """(seconds since 1970, number of samples) of every object, in the order of arrival."""
+        s3, bucket = self.ws.client("s3"), self.ws.bucket("samples")
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=self.prefix):
+            for entry in page.get("Contents", []):
+                if entry["Key"] not in self._known:
+                    lines = s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read().splitlines()
+                    self._known[entry["Key"]] = entry["LastModified"].timestamp(), sum(1 for line in lines if line)
+        return sorted(self._known.values())
+
+
+def race(ws: Workshop, send: Callable[[], int]) -> dict[str, float]:
+    """Send samples while both paths are subscribed; prints and returns the seconds until each path has stored all.
+
+    Parameters
+    ----------
+    send : sends, and returns how many samples it sent
+    """
+    paths = {"through Lambda": Arrivals(ws), "direct": Arrivals(ws, DIRECT_PREFIX)}
+    before = {way: sum(number for _, number in look()) for way, look in paths.items()}
+    began = time.monotonic()
+    sent = send()
+    published_s = time.monotonic() - began
+    print(f"{sent:,} samples published after {published_s:.1f} s")
+    through: dict[str, float] = {}
+    while len(through) < len(paths) and time.monotonic() - began < LONGEST_WAIT_S:
+        for way, look in paths.items():
+            if way not in through and sum(number for _, number in look()) - before[way] >= sent:
+                through[way] = time.monotonic() - began
+                print(f"{way}: all in the bucket after {through[way]:.1f} s")
+        time.sleep(0.1)
+    return through
 
 
 def _put_samples(ws: Workshop) -> int:
