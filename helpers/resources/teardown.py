@@ -86,4 +86,4 @@ def _wait_until_gone(ws: Workshop, region: str, tagged: list[str], kind: Kind) -
 def _short(ws: Workshop, name: str) -> str:
     """A name without the participant's prefix, as a person reads it."""
     position = name.lower().find(ws.prefix)
-    return name[position + len(ws.prefix) :] if position >= 0 else name
+    return name[position:].replace(ws.prefix, "") if position >= 0 else name
