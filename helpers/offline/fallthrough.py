@@ -23,14 +23,17 @@ _apps: dict[str, Callable[..., Iterable[bytes]]] = {}
 _apps_lock = threading.Lock()
 
 
-def hasten_moto() -> None:
-    """Caches the one pure function that moto computes anew, by reflection, for every request."""
+def tune_moto() -> None:
+    """Caches what moto computes anew for every request, and stops it from keeping every object it ever made."""
+    import moto.core.common_models as common_models
     import moto.core.responses as responses
     import moto.core.utils as utils
 
     responses.method_names_from_class = functools.lru_cache(None)(
         lambda class_: frozenset(utils.method_names_from_class(class_))
     )
+    # Serves only moto's dashboard, and is a leak for a server that runs all day.
+    common_models.BaseModel.__new__ = lambda cls, *arguments, **named: object.__new__(cls)
 
 
 def moto_package(service: str, operation: str) -> str:

@@ -14,6 +14,7 @@ from helpers.offline.authorization import Authorizer
 from helpers.offline.identities import Identities
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Principal, PublicRequest
 from helpers.offline.operations import OPERATIONS
+from helpers.offline.snapshots import Snapshots
 
 log = logging.getLogger("offline.front")
 
@@ -25,14 +26,23 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 NOBODY = Principal("", "nobody")
 
 
-READS = ("Get", "List", "Describe", "Head", "Simulate")
+READS = ("Get", "List", "Describe", "Head", "Simulate", "Filter", "Search", "Test")
+# Changes that are not kept one by one: their services keep them (S3's objects, Firehose's records) or may lose the last
+# second of them (metrics, log lines).
+DATA_PLANE = frozenset(
+    ("Publish", "PublishBatch", "PutRecord", "PutRecordBatch", "Invoke", "InvokeAsync", "InvokeEndpoint")
+    + ("PutMetricData", "PutLogEvents", "PutEvents", "ReceiveMessage", "ChangeMessageVisibility")
+    + ("PutObject", "CopyObject", "DeleteObject", "DeleteObjects", "UploadPart", "UploadPartCopy")
+    + ("CompleteMultipartUpload",)
+)
 
 
 class Front:
     """A raw ASGI application."""
 
-    def __init__(self, kernel: Kernel, stop: Callable[[], None]) -> None:
+    def __init__(self, kernel: Kernel, snapshots: Snapshots, stop: Callable[[], None]) -> None:
         self.kernel = kernel
+        self.snapshots = snapshots
         self.identities = Identities(kernel.workspace.credentials, kernel.account_id)
         self.authorizer = Authorizer(kernel.account_id)
         self.control = control.Control(kernel, stop)
@@ -90,23 +100,31 @@ class Front:
                 raise wire.not_supported(call)
             self.authorizer.authorize(call)
             answer = await self.dispatch(call)
-            self._note_change(call)
+            await self._keep(call)
             return answer
         except AwsError as error:
             return wire.error_answer(error, call)
         except NotImplementedError as error:
             return wire.error_answer(wire.not_supported(call, str(error)), call)
+        except OSError as error:
+            log.exception("%s:%s failed", call.service, call.operation)
+            return wire.error_answer(wire.cannot_write(error, self.kernel.workspace.dir), call)
         except Exception as error:
             log.exception("%s:%s failed", call.service, call.operation or path)
             return wire.error_answer(AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500), call)
 
-    def _note_change(self, call: Call) -> None:
+    async def _keep(self, call: Call) -> None:
+        """After a change: decisions are taken anew, and the change is on disk before it is acknowledged."""
         if call.operation.startswith(READS):
             return
         if call.service == "iam" or call.operation in ("PutBucketPolicy", "DeleteBucketPolicy", "DeleteBucket"):
             self.authorizer.forget()
-        if (call.service, call.operation) not in self.kernel.hot_paths:
-            self.kernel.mark_dirty(call.service)
+        if call.operation in DATA_PLANE:
+            return
+        try:
+            await self.snapshots.committed(call.service)
+        except OSError as error:
+            raise wire.cannot_write(error, self.kernel.workspace.dir) from error
 
     def _authenticate(self, call: Call) -> None:
         known = authentication.authenticate(

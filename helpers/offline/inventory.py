@@ -44,7 +44,7 @@ def _count(account_id: str, package: str, attribute: str) -> int:
 
 
 def state_bytes(directory: Path) -> int:
-    return sum(path.stat().st_size for path in directory.glob("snapshot*"))
+    return _tree_bytes(directory / "state", os.scandir)
 
 
 def object_bytes(directory: Path) -> int:

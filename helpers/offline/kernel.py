@@ -233,8 +233,11 @@ class HotPath:
 
 @dataclass(frozen=True, slots=True)
 class Durable:
+    """`service` is the signing name of the service that installed it."""
+
     save: Callable[[], object]
-    load: Callable[[object], None]
+    load: Callable[[Any], None]
+    service: str
 
 
 class Kernel:
@@ -250,7 +253,9 @@ class Kernel:
         self.durables: dict[str, Durable] = {}
         self.start_hooks: list[Callable[[], None]] = []
         self.stop_hooks: list[Callable[[], None]] = []
-        self.dirty = threading.Event()
+        self.dirty_services: set[str] = set()  # signing names; "" stands for all
+        self.before_snapshot: dict[str, list[Callable[[], Callable[[], None] | None]]] = {}
+        self.installing = ""  # signing name of the service whose install() runs
         self.paused = threading.Event()
         self.stopping = threading.Event()
         self.blocking_pool = ThreadPoolExecutor(64, thread_name_prefix="blocking")
@@ -287,13 +292,17 @@ class Kernel:
         future.add_done_callback(_log_failure)
         return future
 
-    def durable(self, name: str, save: Callable[[], object], load: Callable[[object], None]) -> None:
-        """Makes a service's own state part of the snapshot: `save` gives something picklable, `load` takes it."""
-        self.durables[name] = Durable(save, load)
+    def durable(self, name: str, save: Callable[[], object], load: Callable[[Any], None]) -> None:
+        """Makes a service's own state part of its snapshot: `save` gives something picklable, `load` takes it.
+
+        `save` runs in a thread while requests go on: give a copy, or hold your lock. `load` runs before the start hooks.
+        """
+        self.durables[name] = Durable(save, load, self.installing)
 
     def mark_dirty(self, service: str = "") -> None:
-        """State changed: take a snapshot soon."""
-        self.dirty.set()
+        """State changed: take a snapshot soon. `service` is a signing name or a durable's; without one, all of them."""
+        durable = self.durables.get(service)
+        self.dirty_services.add(durable.service if durable else service)
 
     def issue_role_session(
         self, role_arn: str, session_name: str, duration_s: int = 3600, *, policy: str | None = None

@@ -23,6 +23,7 @@ import filelock
 import psutil
 
 PREFERRED_PORT = 4710
+KEPT_BY_RESET = {"participant", "offline.log", "offline.json", "offline.lock"}
 START_TIMEOUT_S = 60.0
 LOCK_TIMEOUT_S = 90.0
 
@@ -131,8 +132,11 @@ def stop(directory: Path, timeout_s: float = 30.0) -> bool:
 def reset(directory: Path) -> None:
     """Stops the server and wipes everything it kept; the participant's name and the log stay."""
     stop(directory)
-    for name in ("snapshot.bin", "objects", "firehose", "functions", "journal", "set-aside"):
-        target = directory / name
+    if not directory.exists():
+        return
+    for target in directory.iterdir():
+        if target.name in KEPT_BY_RESET:
+            continue
         if target.is_dir():
             shutil.rmtree(target)
         else:

@@ -40,17 +40,22 @@ def serve(directory: Path, *, port: int | None = None, idle_hours: float | None 
 
     from helpers.offline import fallthrough, operations
     from helpers.offline.front import Front
+    from helpers.offline.snapshots import Snapshots
 
-    fallthrough.hasten_moto()
-    for name, module in operations.collect().items():
+    fallthrough.tune_moto()
+    for package, module in operations.collect().items():
+        kernel.installing = operations.PACKAGES[package]
         module.install(kernel)
-        log.debug("installed %s", name)
+    snapshots = Snapshots(kernel, list(operations.OPERATIONS))
+    snapshots.restore()
+    snapshots.start()
     server: list[uvicorn.Server] = []
-    front = Front(kernel, stop=lambda: setattr(server[0], "should_exit", True))
+    front = Front(kernel, snapshots, stop=lambda: setattr(server[0], "should_exit", True))
     kernel.run()
     server.append(_server(front, directory, state))
     server[0].run(sockets=[listener])
     kernel.shut_down()
+    snapshots.stop()
     latest = process.read_state(directory)
     if latest and latest.pid == os.getpid():
         process.write_state(directory, replace(latest, pid=None))

@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
@@ -15,6 +16,7 @@ from helpers.offline.kernel import Answer, AwsError, Call
 
 # Signing name -> botocore's name of the service model, where the two differ.
 MODELS = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi"}
+QUERY_COMPATIBLE = {"monitoring", "sqs"}
 QUERY_SERVICES = {"sns", "iam", "sts", "sqs", "monitoring", "cloudformation"}
 
 
@@ -101,6 +103,16 @@ def not_supported(call: Call, detail: str = "") -> AwsError:
     )
 
 
+def cannot_write(error: OSError, directory: Path) -> AwsError:
+    """507 and not 500, which clients would try again and again."""
+    return AwsError(
+        "InsufficientStorage",
+        f"The offline AWS could not keep this in {directory}: {error.strerror or error}. "
+        "Make room or make the directory writable, then repeat the call.",
+        507,
+    )
+
+
 def error_answer(error: AwsError, call: Call | None) -> Answer:
     """`error` as the caller's protocol writes it. Before the protocol is known, as JSON."""
     identity = request_id()
@@ -109,6 +121,8 @@ def error_answer(error: AwsError, call: Call | None) -> Answer:
     if protocol in ("json", "rest-json"):
         headers["content-type"] = "application/x-amz-json-1.1" if protocol == "json" else "application/json"
         headers["x-amzn-errortype"] = error.code
+        if call is not None and call.service in QUERY_COMPATIBLE:
+            headers["x-amzn-query-error"] = f"{error.code};{'Receiver' if error.status >= 500 else 'Sender'}"
         document = {"__type": error.code, "message": error.message, **error.extra}
         if protocol == "rest-json":
             document["Message"] = document.pop("message")

@@ -16,7 +16,8 @@ def simulate_principal_policy(call: Call) -> Answer:
     source = form.get("PolicySourceArn", "")
     documents, boundary = _documents(source, call)
     context = {
-        "aws:principalarn": (source,), "aws:principalaccount": (call.account_id,),
+        "aws:principalarn": (source,),
+        "aws:principalaccount": (call.account_id,),
         **_context_entries(form),
     }
     results = []
