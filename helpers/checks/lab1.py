@@ -47,7 +47,7 @@ def features(chosen: object) -> str:
     "lab1.batching",
     "Predict how Firehose batches",
     hints=[
-        "A sample has about 170 bytes, and 200 of them come every second. How long does 1 MiB take to fill?",
+        "A sample has about 150 bytes, and 200 of them come every second. How long does 1 MiB take to fill?",
         "Time wins: the stream writes an object every 5 seconds. How many times 5 seconds has an hour?",
     ],
     solution="objects_per_hour = 3600 / 5",

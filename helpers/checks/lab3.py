@@ -36,11 +36,11 @@ def rights(actions: object) -> str:
     "Ask the model what a higher bin costs",
     hints=[
         "`features` is a list in the order of FEATURES: find the place of `bin_location` and change that cell only.",
-        'For example `raised[FEATURES.index("bin_location")] = 2000`, then `ask(raised)`.',
+        'For example `raised[FEATURES.index("bin_location")] = 1850`, then `ask(raised)`.',
     ],
     solution="""
     raised = list(features)
-    raised[FEATURES.index("bin_location")] = 2000
+    raised[FEATURES.index("bin_location")] = 1850
     slower_ms = ask(raised) - ask(features)
     """,
 )

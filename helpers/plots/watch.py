@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -16,10 +17,9 @@ WAIT_AT_THE_END_S = 15
 class Sender(Protocol):
     """What this picture needs of edge compute."""
 
-    counts: object  # with the number `sent`
+    counts: dict[str, int]  # among them "sent"
 
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
+    def run(self, seconds: float) -> dict[str, int]: ...
 
 
 def watch_arrivals(edge: Sender, look: Callable[[], Sequence[tuple[float, int]]], seconds: float) -> None:
@@ -30,25 +30,22 @@ def watch_arrivals(edge: Sender, look: Callable[[], Sequence[tuple[float, int]]]
     look : gives (seconds since 1970, number of samples) of every object in the bucket now, in the order of arrival
     seconds : how long edge compute works
     """
-    there_before = len(look())
-    handle, began = _handle(), time.time()
+    there_before, sent_before = len(look()), edge.counts["sent"]
+    show, began = _place_for_pictures(), time.time()
     sent = [(0.0, 0)]
-    edge.start()
-    while True:
-        now = time.time() - began
-        if now >= seconds:
-            edge.stop()
-        sent.append((min(now, seconds), edge.counts.sent))
-        objects = [(moment - began, number) for moment, number in look()[there_before:]]
-        handle(_picture(sent, objects))
-        complete = sum(number for _, number in objects) >= edge.counts.sent
-        if now >= seconds and (complete or now >= seconds + WAIT_AT_THE_END_S):
-            break
-        time.sleep(max(0.05, began + now + REDRAW_S - time.time()))
-    print(
-        f"{sum(number for _, number in objects):,} samples in {len(objects)} objects have arrived "
-        f"of {edge.counts.sent:,} that were sent."
-    )
+    with ThreadPoolExecutor(1) as background:
+        running = background.submit(edge.run, seconds)
+        while True:
+            ended, now = running.done(), time.time() - began
+            sent.append((now, edge.counts["sent"] - sent_before))
+            objects = [(moment - began, number) for moment, number in look()[there_before:]]
+            arrived = sum(number for _, number in objects)
+            show(_picture(sent, objects))
+            if ended and (arrived >= sent[-1][1] or now > seconds + WAIT_AT_THE_END_S):
+                break
+            time.sleep(max(0.05, began + now + REDRAW_S - time.time()))
+        running.result()
+    print(f"{arrived:,} samples in {len(objects)} objects have arrived of {sent[-1][1]:,} that were sent.")
 
 
 def _picture(sent: Sequence[tuple[float, int]], objects: Sequence[tuple[float, int]]) -> Figure:
@@ -58,7 +55,14 @@ def _picture(sent: Sequence[tuple[float, int]], objects: Sequence[tuple[float, i
         axes.plot(*zip(*sent, strict=True), "--", color=style.GREY, label="samples sent")
         at = np.maximum([moment for moment, _ in objects], 0.0)
         total = np.cumsum([number for _, number in objects], dtype=int)
-        axes.step(np.r_[0, at], np.r_[0, total], where="post", color=style.BLUE, label="samples in the bucket")
+        end = sent[-1][0]
+        axes.step(
+            np.r_[0, at, end],
+            np.r_[0, total, total[-1] if len(total) else 0],
+            where="post",
+            color=style.BLUE,
+            label="in the bucket",
+        )
         axes.plot(at, total, "o", color=style.BLUE, markersize=8, label="an object arrives")
         for x, y, (_, number) in zip(at, total, objects, strict=True):
             axes.annotate(f"+{number:,}", (x, y), (-8, 6), textcoords="offset points", ha="right", fontsize=11)
@@ -69,7 +73,7 @@ def _picture(sent: Sequence[tuple[float, int]], objects: Sequence[tuple[float, i
     return figure
 
 
-def _handle() -> Callable[[Figure], None]:
+def _place_for_pictures() -> Callable[[Figure], None]:
     """Shows each new picture in place of the one before; outside a notebook, nothing."""
     try:
         get_ipython()  # type: ignore[name-defined]
@@ -77,6 +81,6 @@ def _handle() -> Callable[[Figure], None]:
         return lambda figure: None
     from IPython.display import Image, display
 
-    handle = display(display_id=True)
+    place = display(display_id=True)
     alt = "Samples sent and samples in the bucket over time"
-    return lambda figure: handle.update(Image(style.as_png(figure), alt=alt))
+    return lambda figure: place.update(Image(style.as_png(figure), alt=alt))

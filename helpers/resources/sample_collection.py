@@ -1,7 +1,7 @@
 """What lab 1 leaves: a bucket, a Firehose stream into it, a function that feeds it from the topic, and samples."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
@@ -14,8 +14,7 @@ PREFIX = "samples/"
 DIRECT_STREAM = "DirectCollectionFirehose"
 DIRECT_PREFIX = "direct/"
 LONGEST_WAIT_S = 60
-SAMPLES = 4000  # what edge compute sends in lab 1: 200 a second for 20 s
-SEED = 7
+EDGE_SPEED = 60  # warehouse seconds per real second, as EdgeCompute plays unless told otherwise
 
 
 def build(ws: Workshop) -> list[str]:
@@ -149,9 +148,18 @@ def race(ws: Workshop, send: Callable[[], int]) -> dict[str, float]:
 
 def _put_samples(ws: Workshop) -> int:
     """Put the samples that lab 1 would have collected into the bucket, as one object. Returns how many."""
-    from helpers.fulfillment import generate, to_csv_line
-
-    samples = generate(SAMPLES, seed=SEED)
-    body = "".join(f"{to_csv_line(row)}\n" for row in samples.to_dict("records"))
+    lines = list(lines_of_lab_1())
+    body = "".join(f"{line}\n" for line in lines)
     ws.client("s3").put_object(Bucket=ws.bucket("samples"), Key=f"{PREFIX}prepared.csv", Body=body.encode())
-    return len(samples)
+    return len(lines)
+
+
+def lines_of_lab_1() -> Iterator[str]:
+    """The samples that edge compute sends in lab 1, without waiting for it: the same seeds give the same samples."""
+    from helpers.fulfillment import FCS, generate, to_csv_line
+    from helpers.fulfillment.interactions import Interactions
+
+    yield to_csv_line(generate(1, seed=6).iloc[0])
+    for fc, rate, seed, seconds in ((FCS[0], 200, 7, 20), (FCS[1], 1000, 8, 1)):
+        interactions = Interactions(fc, rate / EDGE_SPEED, seed)
+        yield from (to_csv_line(next(interactions)) for _ in range(rate * seconds))
