@@ -95,15 +95,20 @@ def wrong(name: str, value: object, why: str) -> NoReturn:
 def call(name: str, function: object, *values: object) -> Any:
     """The learner's function called with `values`; what it raises becomes an incorrect answer.
 
-    Raises IncorrectError when `function` is not callable or raises.
+    Raises IncorrectError when `function` is not callable or raises, BlankError when it returns a blank.
     """
     if not callable(function):
         wrong(name, function, "a function is needed here.")
     try:
-        return function(*values)
+        answer = function(*values)
+    except BlankError:
+        raise
     except Exception as error:
         arguments = ", ".join(shown(value) for value in values)
         raise IncorrectError(f"`{name}({arguments})` ended with {type(error).__name__}: {error}") from error
+    if isinstance(answer, Blank):
+        raise BlankError
+    return answer
 
 
 def shown(value: object) -> str:

@@ -27,32 +27,35 @@ def error_story(
     window_s: float = 3.0,
     told: str,
 ) -> None:
-    """Absolute error over time: single interactions as dots, their moving mean as a line, the threshold, and the marks.
+    """Error over time: single interactions as dots, their moving mean as a line, the threshold, and what happened when.
 
-    Parameters: times and marks in seconds on the same clock; `marks` maps drift, alarm, training, promoted to a time;
-    `window_s` is the width of the moving mean; `told` is the printed sentence.
+    Parameters: times and marks in seconds on the same clock; errors are predicted minus actual; a negative threshold is
+    crossed downwards; `marks` maps drift, alarm, training, promoted to a time; `window_s` is the width of the moving
+    mean; `told` is the printed sentence.
     """
     order = np.argsort(time_s)
-    at, error = np.asarray(time_s, dtype=float)[order], np.abs(np.asarray(error_ms, dtype=float)[order]) / 1000
+    at, error = np.asarray(time_s, dtype=float)[order], np.asarray(error_ms, dtype=float)[order] / 1000
     mean = np.where(at < at[0] + window_s / 2, np.nan, moving_mean(at, error, window_s))
     threshold = threshold_ms / 1000
+    beyond = mean < threshold if threshold < 0 else mean > threshold
     with style.look():
         figure, axes = style.canvas(11.5, 5.4)
         axes.plot(at, error, ".", color="#C8C8C8", markersize=4, zorder=1)
         axes.plot(at, mean, color=style.BLUE, linewidth=2.8, label=f"mean error of the last {window_s:g} s", zorder=3)
-        axes.fill_between(
-            at, mean, threshold, where=mean > threshold, color=style.VERMILION, alpha=0.3, label="over the threshold"
-        )
+        marked = {"where": beyond, "color": style.VERMILION, "alpha": 0.3, "label": "beyond the threshold"}
+        axes.fill_between(at, mean, threshold, **marked)
         axes.axhline(threshold, color=style.INK, linestyle="--", linewidth=1.6)
+        axes.axhline(0, color=style.GREY, linewidth=1)
         axes.text(at[0], threshold, f"alarm threshold {threshold:.2f} s ", va="bottom", zorder=4, bbox=READABLE)
         levels = _levels(marks, float(at[-1] - at[0]))
         for name, moment in marks.items():
             label, colour = MARKS.get(name, (name, style.INK))
             style.vertical_mark(axes, moment, label, colour=colour, level=levels[name])
-        axes.set(xlabel="seconds", ylabel="absolute error (s)")
-        axes.set_ylim(0, max(float(np.nanmax(mean)), threshold) * 1.45)
+        low, high = min(0.0, threshold, float(np.nanmin(mean))), max(0.0, threshold, float(np.nanmax(mean)))
+        axes.set(xlabel="seconds", ylabel="error: predicted − actual (s)")
+        axes.set_ylim(low - 0.35 * (high - low), high + 0.35 * (high - low))
         axes.set_xlim(at[0], at[-1])
-        axes.legend(loc="lower right", framealpha=0.85, frameon=True, edgecolor="white")
+        axes.legend(loc="lower left", ncols=2, framealpha=0.85, frameon=True, edgecolor="white")
     style.show(figure, told)
 
 
