@@ -23,17 +23,18 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
+CHUNK_BYTES = 512 * 1024
 NOBODY = Principal("", "nobody")
 
 
 READS = ("Get", "List", "Describe", "Head", "Simulate", "Filter", "Search", "Test")
-# Changes that are not kept one by one: their services keep them (S3's objects, Firehose's records) or may lose the last
-# second of them (metrics, log lines).
+# Changes that are not on disk one by one when they are acknowledged: their services keep them by themselves, or may
+# lose the last second of them.
 DATA_PLANE = frozenset(
-    ("Publish", "PublishBatch", "PutRecord", "PutRecordBatch", "Invoke", "InvokeAsync", "InvokeEndpoint")
-    + ("PutMetricData", "PutLogEvents", "PutEvents", "ReceiveMessage", "ChangeMessageVisibility")
-    + ("PutObject", "CopyObject", "DeleteObject", "DeleteObjects", "UploadPart", "UploadPartCopy")
-    + ("CompleteMultipartUpload",)
+    (
+        *("Publish", "PublishBatch", "PutRecord", "PutRecordBatch", "Invoke", "InvokeAsync", "InvokeEndpoint"),
+        *("PutMetricData", "PutLogEvents", "PutEvents", "ReceiveMessage", "ChangeMessageVisibility"),
+    )
 )
 
 
@@ -100,7 +101,8 @@ class Front:
                 raise wire.not_supported(call)
             self.authorizer.authorize(call)
             answer = await self.dispatch(call)
-            await self._keep(call)
+            if answer.status < 400:
+                await self._keep(call)
             return answer
         except AwsError as error:
             return wire.error_answer(error, call)
@@ -121,10 +123,11 @@ class Front:
             self.authorizer.forget()
         if call.operation in DATA_PLANE:
             return
-        try:
+        keep = self.kernel.keepers.get((call.service, call.operation))
+        if keep is not None:
+            keep(call)
+        else:
             await self.snapshots.committed(call.service)
-        except OSError as error:
-            raise wire.cannot_write(error, self.kernel.workspace.dir) from error
 
     def _authenticate(self, call: Call) -> None:
         known = authentication.authenticate(
@@ -184,4 +187,12 @@ async def send_answer(answer: Answer, method: str, send: Send) -> None:
             "headers": [(name.encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items()],
         }
     )
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
+    if answer.file is None or method == "HEAD":
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
+        return
+    path, first, left = answer.file
+    with path.open("rb") as file:
+        file.seek(first)
+        while left and (chunk := file.read(min(left, CHUNK_BYTES))):
+            left -= len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})

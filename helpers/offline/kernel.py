@@ -254,6 +254,7 @@ class Kernel:
         self.start_hooks: list[Callable[[], None]] = []
         self.stop_hooks: list[Callable[[], None]] = []
         self.dirty_services: set[str] = set()  # signing names; "" stands for all
+        self.keepers: dict[tuple[str, str], Callable[[Call], None]] = {}
         self.before_snapshot: dict[str, list[Callable[[], Callable[[], None] | None]]] = {}
         self.installing = ""  # signing name of the service whose install() runs
         self.paused = threading.Event()
@@ -295,9 +296,16 @@ class Kernel:
     def durable(self, name: str, save: Callable[[], object], load: Callable[[Any], None]) -> None:
         """Makes a service's own state part of its snapshot: `save` gives something picklable, `load` takes it.
 
-        `save` runs in a thread while requests go on: give a copy, or hold your lock. `load` runs before the start hooks.
+        `save` runs in a thread while requests go on: give a copy, or hold your lock. `load` runs before start hooks.
         """
         self.durables[name] = Durable(save, load, self.installing)
+
+    def kept_by(self, service: str, operation: str, keep: Callable[[Call], None]) -> None:
+        """How a change by `operation` is kept, instead of by a snapshot before it is acknowledged.
+
+        `keep` runs in the event loop after the operation succeeded: it appends to a journal or calls `mark_dirty`.
+        """
+        self.keepers[service, operation] = keep
 
     def mark_dirty(self, service: str = "") -> None:
         """State changed: take a snapshot soon. `service` is a signing name or a durable's; without one, all of them."""

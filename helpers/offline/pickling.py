@@ -29,6 +29,8 @@ class _Pickler(cloudpickle.Pickler):
             return _nothing, ()
         if isinstance(value, weakref.WeakValueDictionary | weakref.WeakKeyDictionary | weakref.WeakSet):
             return kind, ()
+        if kind.__name__ == "_VersionedKeyStore":  # a dict whose own items() shows the last version only
+            return _versioned, (kind, list(dict.items(value)))
         if isinstance(value, _base_backend()):
             return _find_backend, _name_of(value)
         return super().reducer_override(value)
@@ -94,6 +96,13 @@ def _base_backend() -> type:
     from moto.core.base_backend import BaseBackend
 
     return BaseBackend
+
+
+def _versioned(kind: type, items: list[tuple[str, list[Any]]]) -> Any:
+    store = kind()
+    for name, versions in items:
+        dict.__setitem__(store, name, versions)
+    return store
 
 
 def _nothing() -> None:

@@ -80,6 +80,7 @@ def listen(preferred_port: int) -> socket.socket:
 
 
 def _prepare_process() -> None:
+    os.umask(0o077)
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "1"
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     sys.modules["sklearn"] = None  # type: ignore[assignment]  # xgboost imports it if it is there: 2 s and 130 MB

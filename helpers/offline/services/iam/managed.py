@@ -1,4 +1,4 @@
-"""AWS's own managed policies, from moto's copy, each when it is first asked for: all 1,500 would weigh on every start."""
+"""AWS's own managed policies, from moto's copy, each when it is first asked for: all 1,500 would slow every start."""
 
 from __future__ import annotations
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from helpers.offline.kernel import Kernel, Support
+import html
+import re
+
+from helpers.offline.kernel import Call, Kernel, Support
+from helpers.offline.services.s3.download import get_object
+from helpers.offline.services.s3.files import REMOVED_AFTER_S, STORE, keep_objects_in_files
+from helpers.offline.services.s3.journal import Journal
+from helpers.offline.services.s3.listing import list_objects
+from helpers.offline.services.s3.port import ObjectsPort
 
 OPERATIONS: dict[str, Support] = {
     "ListBuckets": Support("real"),
@@ -57,5 +65,47 @@ OPERATIONS: dict[str, Support] = {
 }
 
 
+_KEPT_ONE_BY_ONE = ("PutObject", "CopyObject", "DeleteObject", "CompleteMultipartUpload")
+
+
 def install(kernel: Kernel) -> None:
-    """Nothing to hook in yet: moto answers."""
+    keep_objects_in_files(kernel.workspace.dir / "objects")
+    journal = Journal(kernel.workspace.dir / "state", kernel.account_id)
+    kernel.ports.objects = ObjectsPort(kernel.account_id, journal)
+    kernel.hot("s3", "ListObjects", list_objects, blocking=True)
+    kernel.hot("s3", "ListObjectsV2", list_objects, blocking=True)
+    kernel.hot("s3", "GetObject", get_object, blocking=True)
+
+    def note_object(call: Call) -> None:
+        journal.note(call.path_parameters["Bucket"], call.path_parameters["Key"])
+
+    def note_deleted(call: Call) -> None:
+        for name in re.findall(rb"<Key>(.*?)</Key>", call.body, re.DOTALL):
+            journal.note(call.path_parameters["Bucket"], html.unescape(name.decode()))
+
+    for operation in (*_KEPT_ONE_BY_ONE, "PutObjectTagging", "DeleteObjectTagging"):
+        kernel.kept_by("s3", operation, note_object)
+    kernel.kept_by("s3", "DeleteObjects", note_deleted)
+    for operation in ("UploadPart", "UploadPartCopy"):
+        kernel.kept_by("s3", operation, lambda call: kernel.mark_dirty("s3"))
+    kernel.before_snapshot["s3"] = [journal.begin_next]
+
+    def take_back() -> None:
+        journal.replay()
+        STORE.remove_orphans(_files_in_use(kernel.account_id))
+        kernel.mark_dirty("s3")
+
+    kernel.on_start(take_back)
+    kernel.every(REMOVED_AFTER_S, STORE.remove_due, name="removal of deleted objects")
+    kernel.on_stop(lambda: kernel.mark_dirty("s3"))
+
+
+def _files_in_use(account_id: str) -> set[str]:
+    from moto.s3.models import s3_backends
+
+    names = set()
+    for bucket in s3_backends[account_id]["aws"].buckets.values():
+        held = [key for versions in dict.values(bucket.keys) for key in versions]
+        held += [part for multipart in bucket.multiparts.values() for part in multipart.parts.values()]
+        names |= {key._value_buffer.name for key in held if hasattr(key, "_value_buffer")}
+    return names

@@ -1,0 +1,214 @@
+"""Objects' bytes as files: an object's value is a file under the workspace, written once, never changed.
+
+moto keeps an object's bytes in a SpooledTemporaryFile; here an ObjectFile stands in its place. A file that is no longer
+needed is removed a few seconds later, when what replaced it is safely recorded.
+"""
+
+from __future__ import annotations
+
+import codecs
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+REMOVED_AFTER_S = 5.0
+_CHUNK_BYTES = 4 * 1024 * 1024
+
+
+class Store:
+    """The directory of the files, and those that wait for their removal."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._waiting: list[tuple[float, Path]] = []
+        self._lock = threading.Lock()
+
+    def new_path(self) -> Path:
+        name = uuid.uuid4().hex
+        path = self.directory / name[:2] / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def remove_later(self, path: Path) -> None:
+        with self._lock:
+            self._waiting.append((time.monotonic() + REMOVED_AFTER_S, path))
+
+    def remove_due(self, *, everything: bool = False) -> None:
+        now = time.monotonic()
+        with self._lock:
+            due = [path for moment, path in self._waiting if everything or moment <= now]
+            self._waiting = [] if everything else [entry for entry in self._waiting if entry[0] > now]
+        for path in due:
+            path.unlink(missing_ok=True)
+
+    def remove_orphans(self, needed: set[str]) -> None:
+        """Removes files that no object names: those of changes that were never acknowledged."""
+        for path in self.directory.glob("??/*"):
+            if path.name not in needed:
+                path.unlink(missing_ok=True)
+
+
+STORE = Store(Path())
+
+
+class ObjectFile:
+    """Bytes of one object, or of one part: `size` bytes of a file from `offset`. Has what moto asks of a file."""
+
+    def __init__(self, max_size: int = 0) -> None:
+        self.name: str | None = None
+        self.offset = 0
+        self.size = 0
+        self.is_owner = True
+        self._position = 0
+
+    @property
+    def path(self) -> Path:
+        if self.name is None:
+            raise FileNotFoundError("this object has no bytes yet")
+        return STORE.directory / self.name[:2] / self.name
+
+    def write(self, data: bytes) -> None:
+        """All of the value at once. Raises OSError and leaves nothing behind."""
+        self.close()
+        self.fill([data])
+
+    def fill(self, chunks: Iterator[bytes] | list[bytes]) -> None:
+        path = STORE.new_path()
+        size = 0
+        try:
+            with path.open("wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                    size += len(chunk)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        self.name, self.offset, self.size, self.is_owner = path.name, 0, size, True
+
+    def contents(self) -> bytes:
+        if self.name is None:
+            return b""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            return file.read(self.size)
+
+    def chunks(self) -> Iterator[bytes]:
+        if self.name is None:
+            return
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            left = self.size
+            while left and (chunk := file.read(min(left, _CHUNK_BYTES))):
+                left -= len(chunk)
+                yield chunk
+
+    def view(self, offset: int, size: int) -> ObjectFile:
+        """A part of this file, which stays this one's."""
+        part = ObjectFile()
+        part.name, part.offset, part.size, part.is_owner = self.name, self.offset + offset, size, False
+        return part
+
+    def close(self) -> None:
+        if self.name is not None and self.is_owner:
+            STORE.remove_later(self.path)
+        self.name, self.size = None, 0
+
+    # moto reads an object in blocks to compute its ETag
+    def seek(self, position: int) -> None:
+        self._position = position
+
+    def truncate(self) -> None:
+        pass
+
+    def read(self, size: int = -1) -> bytes:
+        if self.name is None:
+            return b""
+        left = self.size - self._position
+        size = left if size < 0 else min(size, left)
+        with self.path.open("rb") as file:
+            file.seek(self.offset + self._position)
+            data = file.read(size)
+        self._position += len(data)
+        return data
+
+    def __deepcopy__(self, memo: object) -> ObjectFile:
+        return self.view(0, self.size)
+
+    __copy__ = __deepcopy__
+
+
+def keep_objects_in_files(directory: Path) -> None:
+    """Makes moto's S3 keep its objects under `directory`. To be called before the first object is made."""
+    import moto.s3.models as models
+
+    STORE.directory = directory
+    models.tempfile = SimpleNamespace(SpooledTemporaryFile=ObjectFile)
+    key = models.FakeKey
+    key.value = property(_get_value, _set_value)
+    key.__getstate__ = _get_state
+    key.__setstate__ = _set_state
+    key.__del__ = _dispose_unseen
+    models.FakeMultipart.complete = _complete
+
+
+def _get_value(key: Any) -> bytes:
+    return key._value_buffer.contents()
+
+
+def _set_value(key: Any, value: bytes | str | ObjectFile) -> None:
+    if isinstance(value, ObjectFile):
+        key._value_buffer = value
+    else:
+        key._value_buffer.write(value.encode() if isinstance(value, str) else value)
+    key.contentsize = key._value_buffer.size
+
+
+def _get_state(key: Any) -> dict[str, Any]:
+    return {name: value for name, value in key.__dict__.items() if name != "lock"}
+
+
+def _set_state(key: Any, state: dict[str, Any]) -> None:
+    key.__dict__.update(state)
+    key.lock = threading.Lock()
+
+
+def _dispose_unseen(key: Any) -> None:
+    if not getattr(key, "disposed", True):
+        key.dispose()
+
+
+def _complete(multipart: Any, body: Iterator[tuple[int, str]]) -> tuple[ObjectFile, str, Any]:
+    """moto's FakeMultipart.complete, part after part into one file instead of in memory."""
+    import moto.s3.models as models
+    from moto.utilities.utils import md5_hash
+
+    algorithm = multipart.metadata.get("x-amz-checksum-algorithm")
+    builder = models.MultipartChecksumBuilder(algorithm, multipart.metadata.get("x-amz-checksum-type"))
+    parts, digests = [], bytearray()
+    for number, etag in body:
+        part = multipart.parts.get(number)
+        if part is None or part.etag.strip('"') != etag.strip('"'):
+            raise models.InvalidPart()
+        if parts and parts[-1].contentsize < models.S3_UPLOAD_PART_MIN_SIZE:
+            raise models.EntityTooSmall()
+        digests.extend(codecs.decode(part.etag.strip('"'), "hex"))
+        parts.append(part)
+    if not parts:
+        raise models.MalformedXML()
+    whole = ObjectFile()
+    whole.fill(chunk for part in parts for chunk in part._value_buffer.chunks())
+    offset = 0
+    for part in parts:
+        if algorithm:
+            builder.addPart(part.value)
+        size = part.contentsize
+        part._value_buffer.close()
+        part._value_buffer = whole.view(offset, size)
+        offset += size
+    digest = md5_hash()
+    digest.update(bytes(digests))
+    return whole, f"{digest.hexdigest()}-{len(parts)}", builder.build() if algorithm else None
