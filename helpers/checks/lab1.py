@@ -26,7 +26,8 @@ STRAY_LINES = (
         "What somebody measures during or after the interaction is not.",
     ],
     solution="""
-    chosen = [name for name, (moment, meaning) in candidates.items() if moment == "before"]
+    only_later = {"duration", "units_found", "damage_report", "screen_looks"}
+    chosen = [name for name in candidates if name not in only_later]
     """,
 )
 def features(chosen: object) -> str:

@@ -33,7 +33,7 @@ class Workshop:
     session: boto3.Session
     folder: Path
     partition: str = "aws"
-    calls: Calls = field(default_factory=Calls)
+    calls: Calls = field(default_factory=Calls, repr=False)
     roles_ready: set[str] = field(default_factory=set, repr=False)  # roles made or brought up to date by this object
     _clients: dict = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
