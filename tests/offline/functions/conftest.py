@@ -24,13 +24,24 @@ def zipped(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def eventually(look, seconds=10.0):
-    """What `look` returns once it is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.05)
-    return found
+@pytest.fixture(scope="session")
+def eventually():
+    """eventually(look, seconds) -> what `look` returns once it is true."""
+
+    def wait(look, seconds=10.0):
+        deadline = time.monotonic() + seconds
+        while not (found := look()):
+            assert time.monotonic() < deadline, f"not within {seconds} s"
+            time.sleep(0.05)
+        return found
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def make_zip():
+    """make_zip({name: text}) -> bytes."""
+    return zipped
 
 
 @pytest.fixture(scope="session")

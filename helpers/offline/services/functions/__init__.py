@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from helpers.offline.kernel import Invocation, Kernel, Support
-from helpers.offline.services.functions import seam
+from helpers.offline.services.functions import lookup, seam
 from helpers.offline.services.functions.control import Control
 from helpers.offline.services.functions.events import EventQueue
 from helpers.offline.services.functions.invoke import Invoke
@@ -68,6 +68,12 @@ class Port:
 
     async def ainvoke(self, function_arn: str, payload: bytes) -> Invocation:
         return await self.service.ainvoke(function_arn, payload)
+
+    def permits(self, function_arn: str, source_principal: str, source_arn: str | None) -> bool:
+        """Whether the function's resource policy lets a service invoke it. Raises AwsError where there is none."""
+        kernel = self.service.kernel
+        target = lookup.find(function_arn, kernel.account_id, kernel.workspace.region)
+        return self.service.permits(target, source_principal, source_arn)
 
     def invoke_async(self, function_arn: str, payload: bytes, **source: Any) -> None:
         self.events.invoke_async(function_arn, payload, **source)

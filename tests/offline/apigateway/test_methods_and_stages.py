@@ -1,0 +1,282 @@
+"""Validators, models, keys, plans, stages, deployments, MOCK, logs and metrics."""
+
+import json
+import time
+import uuid
+
+import pytest
+from botocore.exceptions import ClientError
+
+SCHEMA = {
+    "$schema": "http://json-schema.org/draft-04/schema#",
+    "type": "object",
+    "properties": {"features": {"type": "array", "items": {"type": "number"}, "minItems": 12, "maxItems": 12}},
+    "required": ["features"],
+}
+
+
+def validator(api, **what) -> str:
+    settings = {"validateRequestBody": False, "validateRequestParameters": False} | what
+    return api.client.create_request_validator(restApiId=api.id, name="v", **settings)["id"]
+
+
+def test_a_required_query_parameter(api, echo):
+    api.proxy(
+        api.root,
+        "GET",
+        echo,
+        requestParameters={"method.request.querystring.features": True, "method.request.header.X-FC": False},
+        requestValidatorId=validator(api, validateRequestParameters=True),
+    )
+    api.deploy()
+    assert api.ask(params={"features": "1,2"}).status_code == 200
+    for query in ({}, {"features": ""}):
+        answer = api.ask(params=query)
+        assert answer.status_code == 400
+        assert answer.json() == {"message": "Missing required request parameters: [features]"}
+        assert answer.headers["x-amzn-ErrorType"] == "BadRequestException"
+
+
+def test_without_a_validator_nothing_is_required(api, echo):
+    api.proxy(api.root, "GET", echo, requestParameters={"method.request.querystring.features": True})
+    api.deploy()
+    assert api.ask().status_code == 200
+
+
+def test_a_body_is_held_against_its_model(api, echo, client):
+    client.create_model(
+        restApiId=api.id, name="Interaction", contentType="application/json", schema=json.dumps(SCHEMA)
+    )
+    reference = {"$ref": f"https://apigateway.amazonaws.com/restapis/{api.id}/models/Interaction"}
+    client.create_model(
+        restApiId=api.id,
+        name="Interactions",
+        contentType="application/json",
+        schema=json.dumps({"type": "array", "items": reference}),
+    )
+    for name, model in (("one", "Interaction"), ("many", "Interactions")):
+        api.proxy(
+            api.resource(name),
+            "POST",
+            echo,
+            requestModels={"application/json": model},
+            requestValidatorId=validator(api, validateRequestBody=True),
+        )
+    api.deploy()
+    good = {"features": [1] * 12}
+    assert api.ask("/one", "POST", json=good).status_code == 200
+    assert api.ask("/many", "POST", json=[good, good]).status_code == 200
+    for path, body in (("/one", {"features": [1]}), ("/one", None), ("/many", [good, {}]), ("/many", good)):
+        answer = api.ask(path, "POST", json=body)
+        assert (answer.status_code, answer.json()) == (400, {"message": "Invalid request body"})
+
+
+@pytest.fixture
+def keyed(api, echo, client):
+    """An API whose GET needs a key. Gives make(plan settings) -> key value."""
+    api.proxy(api.root, "GET", echo, apiKeyRequired=True)
+    api.deploy()
+
+    def make(**plan) -> str:
+        key = client.create_api_key(name="learner", enabled=True)
+        plan_id = client.create_usage_plan(
+            name=uuid.uuid4().hex, apiStages=[{"apiId": api.id, "stage": "live"}], **plan
+        )["id"]
+        client.create_usage_plan_key(usagePlanId=plan_id, keyId=key["id"], keyType="API_KEY")
+        return key["value"]
+
+    return make
+
+
+def test_an_api_key_is_asked_for(api, keyed, client):
+    value = keyed()
+    assert api.ask(headers={"x-api-key": value}).status_code == 200
+    identity = api.ask(headers={"x-api-key": value}).json()["requestContext"]["identity"]
+    assert identity["apiKey"] == value
+    stray = client.create_api_key(name="in no plan", enabled=True)["value"]
+    for headers in ({}, {"x-api-key": "x" * 40}, {"x-api-key": stray}):
+        answer = api.ask(headers=headers)
+        assert (answer.status_code, answer.json()) == (403, {"message": "Forbidden"})
+        assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
+
+
+def test_over_the_rate_of_the_plan_is_429_and_recovers(api, keyed, eventually):
+    value = keyed(throttle={"rateLimit": 5, "burstLimit": 3})
+    answers = [api.ask(headers={"x-api-key": value}) for _ in range(12)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(answers) - len(refused) >= 3
+    assert refused
+    assert refused[0].json() == {"message": "Too Many Requests"}
+    assert eventually(lambda: api.ask(headers={"x-api-key": value}).status_code == 200, seconds=3)
+
+
+def test_over_the_quota_of_the_plan_is_429(api, keyed):
+    value = keyed(quota={"limit": 2, "period": "DAY"})
+    answers = [api.ask(headers={"x-api-key": value}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json() == {"message": "Limit Exceeded"}
+
+
+def test_a_stage_throttles_by_its_method_settings(api, echo, client):
+    api.proxy(api.root, "GET", echo)
+    api.deploy()
+    client.update_stage(
+        restApiId=api.id,
+        stageName="live",
+        patchOperations=[
+            {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "1"},
+            {"op": "replace", "path": "/*/*/throttling/burstLimit", "value": "2"},
+        ],
+    )
+    assert [api.ask().status_code for _ in range(4)][:2] == [200, 200]
+    assert 429 in [api.ask().status_code for _ in range(4)]
+
+
+def test_a_deployment_is_a_snapshot(api, echo, client):
+    api.proxy(api.resource("old"), "GET", echo)
+    api.deploy()
+    api.proxy(api.resource("new"), "GET", echo)
+    assert api.ask("/new").status_code == 403
+    first = client.get_stage(restApiId=api.id, stageName="live")["deploymentId"]
+    api.deploy()
+    assert api.ask("/new").status_code == 200
+    client.update_stage(
+        restApiId=api.id,
+        stageName="live",
+        patchOperations=[{"op": "replace", "path": "/deploymentId", "value": first}],
+    )
+    assert api.ask("/new").status_code == 403
+    assert api.ask("/old").status_code == 200
+
+
+def test_a_new_deployment_leaves_the_stage_its_settings(api, echo, client):
+    api.proxy(api.root, "GET", echo)
+    api.deploy(variables={"color": "blue"})
+    patch = [{"op": "replace", "path": "/variables/shape", "value": "round"}]
+    client.update_stage(restApiId=api.id, stageName="live", patchOperations=patch)
+    api.deploy()
+    assert api.ask().json()["stageVariables"] == {"color": "blue", "shape": "round"}
+
+
+def test_two_stages_of_one_deployment(api, echo, client):
+    api.proxy(api.root, "GET", echo)
+    deployment = client.create_deployment(restApiId=api.id)["id"]
+    for stage in ("blue", "green"):
+        client.create_stage(restApiId=api.id, stageName=stage, deploymentId=deployment, variables={"is": stage})
+    assert [api.ask(stage=stage).json()["stageVariables"]["is"] for stage in ("blue", "green")] == ["blue", "green"]
+    with pytest.raises(ClientError, match="Invalid Deployment identifier specified"):
+        client.create_stage(restApiId=api.id, stageName="red", deploymentId="nothing")
+
+
+def cors_by_mock(api, resource: str) -> None:
+    where = {"restApiId": api.id, "resourceId": resource, "httpMethod": "OPTIONS"}
+    api.client.put_method(**where, authorizationType="NONE")
+    api.client.put_method_response(**where, statusCode="200")
+    api.client.put_integration(**where, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    api.client.put_integration_response(
+        **where,
+        statusCode="200",
+        responseParameters={
+            "method.response.header.Access-Control-Allow-Origin": "'*'",
+            "method.response.header.Access-Control-Allow-Methods": "'GET,OPTIONS'",
+        },
+        responseTemplates={"application/json": ""},
+    )
+
+
+def test_cors_by_a_mock_options_method(api, echo):
+    api.proxy(api.root, "GET", echo)
+    cors_by_mock(api, api.root)
+    api.deploy()
+    answer = api.ask(method="OPTIONS", headers={"Origin": "https://example.org"})
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-methods"] == "GET,OPTIONS"
+
+
+def test_a_mock_answers_with_its_template(api):
+    where = {"restApiId": api.id, "resourceId": api.root, "httpMethod": "GET"}
+    api.client.put_method(**where, authorizationType="NONE")
+    api.client.put_integration(**where, type="MOCK", requestTemplates={"application/json": "{ statusCode: 503 }"})
+    for status, pattern, text in (("200", None, "up"), ("503", "5\\d\\d", "down, $context.stage, $input.params('q')")):
+        options = {"selectionPattern": pattern} if pattern else {}
+        api.client.put_integration_response(
+            **where, statusCode=status, responseTemplates={"application/json": text}, **options
+        )
+    api.deploy()
+    answer = api.ask("?q=7")
+    assert (answer.status_code, answer.text) == (503, "down, live, 7")
+
+
+def test_what_is_not_offline_says_so_by_name(api, client):
+    where = {"restApiId": api.id, "resourceId": api.root, "httpMethod": "GET"}
+    with pytest.raises(ClientError, match="authorization AWS_IAM") as refused:
+        client.put_method(**where, authorizationType="AWS_IAM")
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    client.put_method(**where, authorizationType="NONE")
+    with pytest.raises(ClientError, match="integrations of type HTTP_PROXY") as refused:
+        client.put_integration(**where, type="HTTP_PROXY", integrationHttpMethod="GET", uri="http://example.org")
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_a_gateway_response_adds_headers_to_errors(api, echo, client):
+    api.proxy(api.resource("here"), "GET", echo)
+    client.put_gateway_response(
+        restApiId=api.id,
+        responseType="DEFAULT_4XX",
+        responseParameters={"gatewayresponse.header.Access-Control-Allow-Origin": "'*'"},
+        responseTemplates={"application/json": '{"error": $context.error.messageString}'},
+    )
+    api.deploy()
+    answer = api.ask("/nowhere")
+    assert answer.status_code == 403
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.json() == {"error": "Missing Authentication Token"}
+
+
+def test_the_access_log_needs_a_role_and_writes_a_line_per_request(api, echo, client, offline, role, eventually):
+    logs = offline.client("logs")
+    group = f"/api/{uuid.uuid4().hex}"
+    logs.create_log_group(logGroupName=group)
+    api.proxy(api.root, "GET", echo)
+    api.deploy()
+    arn = f"arn:aws:logs:us-east-1:123456789012:log-group:{group}"
+    line = "$context.httpMethod $context.resourcePath $context.status $context.identity.sourceIp $context.requestId"
+    patch = [
+        {"op": "replace", "path": "/accessLogSettings/destinationArn", "value": arn},
+        {"op": "replace", "path": "/accessLogSettings/format", "value": line},
+    ]
+    client.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}])
+    client.update_stage(restApiId=api.id, stageName="live", patchOperations=patch)
+    answer = api.ask()
+    api.ask("/nowhere")
+    events = eventually(lambda: len(found := logs.filter_log_events(logGroupName=group)["events"]) == 2 and found)
+    assert events[0]["message"] == f"GET / 200 127.0.0.1 {answer.headers['x-amzn-RequestId']}"
+    assert events[1]["message"].startswith("GET  403") or " 403 " in events[1]["message"]
+
+
+def test_requests_and_errors_are_counted(api, echo, client, offline, eventually):
+    api.proxy(api.root, "GET", echo)
+    api.deploy()
+    name = client.get_rest_api(restApiId=api.id)["name"]
+    for path in ("", "", "/nowhere"):
+        api.ask(path)
+    metrics = offline.client("cloudwatch")
+
+    def total(metric: str) -> float:
+        now = time.time()
+        points = metrics.get_metric_statistics(
+            Namespace="AWS/ApiGateway",
+            MetricName=metric,
+            Dimensions=[{"Name": "ApiName", "Value": name}, {"Name": "Stage", "Value": "live"}],
+            StartTime=now - 600,
+            EndTime=now + 60,
+            Period=60,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return sum(point["Sum"] for point in points)
+
+    assert eventually(lambda: total("Count") == 3)
+    assert total("4XXError") == 1
+    assert total("5XXError") == 0
+    assert total("Latency") > 0
