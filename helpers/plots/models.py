@@ -132,32 +132,34 @@ def predicted_against_actual(
     style.show(figure, told)
 
 
-def score_against_truth(
-    scores_ms: Mapping[str, tuple[float, float]], *, floor_ms: float, labels: tuple[str, str]
-) -> None:
-    """For each setting, two scores side by side (RMSE in ms): the one that was looked at and the one that counts.
+def score_against_truth(over_floor_ms: Mapping[str, tuple[float, float]], *, labels: tuple[str, str]) -> None:
+    """For each setting two scores: the one that was looked at and the one that counts.
 
-    Parameters: `scores_ms` maps a setting to (looked at, counts); `labels` names the two.
+    Parameters: `over_floor_ms` maps a setting to both scores, as RMSE minus the noise floor of the same rows (ms):
+    below zero is too good to be true; `labels` names the two.
     """
     with style.look():
-        figure, axes = style.canvas(10, 1.9 + 0.55 * len(scores_ms))
-        rows = list(range(len(scores_ms) - 1, -1, -1))
-        looked = [first / 1000 for first, _ in scores_ms.values()]
-        counts = [second / 1000 for _, second in scores_ms.values()]
+        figure, axes = style.canvas(10, 1.9 + 0.55 * len(over_floor_ms))
+        rows = list(range(len(over_floor_ms) - 1, -1, -1))
+        looked, counts = (list(scores) for scores in zip(*over_floor_ms.values(), strict=True))
         axes.hlines(rows, looked, counts, color=style.GREY, linewidth=2)
         axes.plot(looked, rows, "o", color=style.ORANGE, markersize=12, label=labels[0])
         axes.plot(counts, rows, "D", color=style.BLUE, markersize=11, label=labels[1])
-        _floor(axes.axvline, floor_ms)
-        axes.text(floor_ms / 1000, -0.62, "noise floor ", ha="right", va="bottom")
-        axes.set_yticks(rows, list(scores_ms))
-        axes.set_ylim(-0.7, len(scores_ms) - 0.3)
-        axes.set_xlabel("RMSE (s), less is better")
+        axes.axvline(0, color=style.INK, linestyle=":", linewidth=2)
+        axes.axvspan(min([0.0, *looked]) * 1.25, 0, color=style.LIGHT, alpha=0.45, zorder=0)
+        axes.text(0, -0.62, "too good to be true ", ha="right", va="bottom")
+        axes.text(0, -0.62, " noise floor", ha="left", va="bottom")
+        axes.set_yticks(rows, list(over_floor_ms))
+        axes.set_ylim(-0.7, len(over_floor_ms) - 0.3)
+        axes.set_xlabel("RMSE above the noise floor (ms), less is better")
         axes.grid(axis="y", visible=False)
         axes.grid(axis="x", visible=True)
         figure.legend(loc="outside upper left", ncols=2)
-    seems = min(scores_ms, key=lambda name: scores_ms[name][0])
-    is_best = min(scores_ms, key=lambda name: scores_ms[name][1])
-    style.show(figure, f"Best by {labels[0]}: {seems}. Best by {labels[1]}: {is_best}.")
+    seems = min(over_floor_ms, key=lambda name: over_floor_ms[name][0])
+    is_best = min(over_floor_ms, key=lambda name: over_floor_ms[name][1])
+    under = sum(score < 0 for score in looked)
+    told = f"Best by {labels[0]}: {seems}. Best by {labels[1]}: {is_best}. {under} of the {len(looked)} scores by "
+    style.show(figure, f"{told}{labels[0]} are below the noise floor.")
 
 
 def _floor(line: object, floor_ms: float) -> None:

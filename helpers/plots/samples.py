@@ -82,6 +82,7 @@ def _feature(axes: object, values: pd.Series) -> None:
         axes.tick_params(axis="x", labelsize=10)
     axes.set_title(f"{values.name} ({UNITS[values.name]})", fontsize=12)
     axes.set_yticks([])
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.18)
     axes.spines["left"].set_visible(False)
     if missing:
         axes.text(

@@ -75,8 +75,10 @@ def test_predicted_against_actual_tells_rmse_and_bias(drawn, rows):
 
 
 def test_score_against_truth_tells_both_winners(drawn):
-    plots.score_against_truth({"deep": (5000, 6000), "flat": (5500, 5600)}, floor_ms=5400, labels=("test", "live"))
-    assert drawn[0][1] == "Best by test: deep. Best by live: flat."
+    plots.score_against_truth({"deep": (-300, 600), "flat": (100, 200)}, labels=("test", "live"))
+    assert drawn[0][1] == (
+        "Best by test: deep. Best by live: flat. 1 of the 2 scores by test are below the noise floor."
+    )
 
 
 def test_the_error_story_is_drawn_with_any_of_its_marks(drawn):
