@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ import psutil
 
 from helpers.offline.kernel import Answer, Kernel
 from helpers.offline.process import proof
+
+log = logging.getLogger("offline")
 
 PREFIX = "/_workshop/"
 VALID_S = 60
@@ -22,7 +25,20 @@ class Control:
         self.kernel = kernel
         self.stop = stop
         self.started = time.time()
-        self.requests = 0
+        self._requests = 0
+        self._seen, self._seen_at = 0, time.monotonic()
+
+    def count(self) -> None:
+        """One more request that keeps the server awake."""
+        self._requests += 1
+
+    def stop_if_idle(self, idle_s: float) -> None:
+        now = time.monotonic()
+        if self._requests != self._seen:
+            self._seen, self._seen_at = self._requests, now
+        elif now - self._seen_at >= idle_s:
+            log.info("no request for %.1f hours: the end", idle_s / 3600)
+            self.stop()
 
     def answer(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Answer:
         if path == PREFIX + "ping":
@@ -45,7 +61,7 @@ class Control:
             "endpoint_url": self.kernel.endpoint_url,
             "pid": os.getpid(),
             "uptime_s": round(time.time() - self.started),
-            "requests": self.requests,
+            "requests": self._requests,
             "memory_mb": round(psutil.Process().memory_info().rss / 1e6),
             "state_kb": inventory.state_bytes(workspace.dir) // 1000,
             "objects_mb": round(inventory.object_bytes(workspace.dir) / 1e6, 1),

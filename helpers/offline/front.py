@@ -68,7 +68,7 @@ class Front:
             request = PublicRequest(method, path, query, host, headers, body)
             for matches, handler in self.kernel.public_planes:
                 if matches(request):
-                    self.control.requests += 1
+                    self.control.count()
                     return await handler(request)
         if doors.is_foreign_page(headers):
             return doors.refusal("Web pages may not call the offline AWS.")
@@ -93,7 +93,7 @@ class Front:
         )
         try:
             self._authenticate(call)
-            self.control.requests += 1
+            self.control.count()
             if headers.get("content-encoding") == "gzip" and service != "s3":
                 call.body = gzip.decompress(call.body)
             wire.name_operation(call)

@@ -23,9 +23,10 @@ import filelock
 import psutil
 
 PREFERRED_PORT = 4710
-KEPT_BY_RESET = {"participant", "offline.log", "offline.json", "offline.lock"}
+KEPT_BY_RESET = {"participant", "offline.log", "offline.json", "offline.lock", "server.lock"}
 START_TIMEOUT_S = 60.0
 LOCK_TIMEOUT_S = 90.0
+HANGING_S = 20.0
 
 
 class OfflineError(Exception):
@@ -94,14 +95,28 @@ def start(directory: Path, *, port: int | None = None, idle_hours: float | None 
     prepare_directory(directory)
     with _lock(directory):
         state = read_state(directory)
-        if state and is_answering(state):
+        if state and _answers_in_time(state):
             return state
         if state is None:
-            state = _new_state()
+            state = new_state()
         if port is None:
             port = int(os.environ.get("WORKSHOP_PORT", 0)) or state.port
         write_state(directory, replace(state, pid=None, port=port))
         return _spawn(directory, port, idle_hours)
+
+
+def _answers_in_time(state: State) -> bool:
+    """A busy server is waited for; one that hangs is ended, so that there is never a second one beside it."""
+    deadline = time.monotonic() + HANGING_S
+    while (process := server_process(state)) is not None:
+        if is_answering(state):
+            return True
+        if time.monotonic() > deadline:
+            process.kill()
+            process.wait(5)
+            return False
+        time.sleep(0.1)
+    return False
 
 
 def stop(directory: Path, timeout_s: float = 30.0) -> bool:
@@ -206,15 +221,6 @@ def prepare_directory(directory: Path) -> None:
         ) from error
 
 
-def _new_state() -> State:
-    alphabet = string.ascii_uppercase + "234567"
-    return State(
-        access_key_id="AKIA" + "".join(secrets.choice(alphabet) for _ in range(16)),
-        secret_access_key=secrets.token_urlsafe(30),
-        region=os.environ.get("WORKSHOP_REGION", "us-east-1"),
-    )
-
-
 def _spawn(directory: Path, port: int, idle_hours: float | None) -> State:
     command = [sys.executable, "-m", "helpers.offline", "serve", "--port", str(port)]
     if idle_hours is not None:
@@ -254,6 +260,25 @@ def _import_path() -> str:
 def _last_line(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()[-20:] if line.strip()]
     return (lines[-1].rstrip(".") + ".") if lines else "it ended without a word."
+
+
+def hold_workspace(directory: Path) -> filelock.BaseFileLock:
+    """For the server's whole life. The system lets go of it however the process ends. Raises OfflineError."""
+    lock = filelock.FileLock(directory / "server.lock")
+    try:
+        lock.acquire(timeout=5)
+    except filelock.Timeout:
+        raise OfflineError(f"Another offline AWS already runs in {directory}.") from None
+    return lock
+
+
+def new_state() -> State:
+    alphabet = string.ascii_uppercase + "234567"
+    return State(
+        access_key_id="AKIA" + "".join(secrets.choice(alphabet) for _ in range(16)),
+        secret_access_key=secrets.token_urlsafe(30),
+        region=os.environ.get("WORKSHOP_REGION", "us-east-1"),
+    )
 
 
 @contextmanager

@@ -29,10 +29,11 @@ def serve(directory: Path, *, port: int | None = None, idle_hours: float | None 
     from helpers.offline import process
     from helpers.offline.kernel import Credentials, Kernel, Workspace
 
+    process.prepare_directory(directory)
+    lock = process.hold_workspace(directory)
     state = process.read_state(directory)
     if state is None:
-        process.prepare_directory(directory)
-        state = process._new_state()
+        state = process.new_state()
     listener = listen(port or state.port)
     state = replace(state, port=listener.getsockname()[1])
     credentials = Credentials(state.access_key_id, state.secret_access_key)
@@ -46,12 +47,14 @@ def serve(directory: Path, *, port: int | None = None, idle_hours: float | None 
     for package, module in operations.collect().items():
         kernel.installing = operations.PACKAGES[package]
         module.install(kernel)
-    snapshots = Snapshots(kernel, list(operations.OPERATIONS))
+    snapshots = Snapshots(kernel, [name for name in operations.OPERATIONS if name != "tagging"])
     snapshots.restore()
     snapshots.start()
     server: list[uvicorn.Server] = []
     front = Front(kernel, snapshots, stop=lambda: setattr(server[0], "should_exit", True))
     kernel.run()
+    idle_s = 3600 * (idle_hours if idle_hours is not None else float(os.environ.get("WORKSHOP_IDLE_HOURS", IDLE_HOURS)))
+    kernel.every(min(30.0, idle_s / 4), lambda: front.control.stop_if_idle(idle_s), name="idle time-out")
     server.append(_server(front, directory, state))
     server[0].run(sockets=[listener])
     kernel.shut_down()
@@ -59,6 +62,7 @@ def serve(directory: Path, *, port: int | None = None, idle_hours: float | None 
     latest = process.read_state(directory)
     if latest and latest.pid == os.getpid():
         process.write_state(directory, replace(latest, pid=None))
+    lock.release()
     return 0
 
 

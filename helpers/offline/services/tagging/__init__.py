@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from helpers.offline.kernel import Kernel, Support
+from helpers.offline.services.tagging.apis import include_apis
 
 OPERATIONS: dict[str, Support] = {
     "GetResources": Support("real"),
@@ -14,4 +15,7 @@ OPERATIONS: dict[str, Support] = {
 
 
 def install(kernel: Kernel) -> None:
-    """Nothing to hook in: moto answers."""
+    include_apis()
+    # It has no state but its pages; what it changes belongs to the tagged service.
+    for operation in ("TagResources", "UntagResources"):
+        kernel.kept_by("tagging", operation, lambda call: kernel.mark_dirty())
