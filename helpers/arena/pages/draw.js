@@ -6,12 +6,13 @@ const path = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(
 
 // One scale for the whole board, so that lines can be compared; far outliers are cut off.
 export function scale(rows) {
-  const best = Math.min(...rows.filter((r) => r.score !== null).map((r) => r.score));
-  return Number.isFinite(best) ? [best * 0.92, best * 1.4] : [0, 1];
+  const values = rows.flatMap((r) => r.spark || []).sort((a, b) => a - b);
+  if (!values.length) return [0, 1];
+  return [values[0], Math.max(values[Math.floor((values.length - 1) * 0.95)], values[0] * 1.05)];
 }
 
 export function spark(element, values, [low, high], width = 100, height = 30) {
-  const key = `${values.length}:${values.at(-1)}:${low.toFixed(0)}`;
+  const key = `${values.length}:${values.at(-1)}:${low.toFixed(0)}:${high.toFixed(0)}`;
   if (element.dataset.key === key) return;
   element.dataset.key = key;
   if (!element.firstChild) element.append(svg("path"));
@@ -40,7 +41,7 @@ export function chart(place, state) {
   for (const v of [high, (high + low) / 2, low]) {
     picture.append(svg("path", { class: "gridline", d: `M0 ${y(v)}H1000` }));
     const label = el("span", { class: "tick" }, `${(v / 1000).toFixed(1)} s`);
-    label.style.top = `${(y(v) / 300) * 100}%`;
+    label.style.top = `calc(.4rem + (100% - .6rem) * ${y(v) / 300})`;
     labels.push(label);
   }
   picture.append(line(2, "baseline"), line(3, "leader"));
@@ -48,7 +49,7 @@ export function chart(place, state) {
     if (kind !== "conditions") continue;
     picture.append(svg("path", { class: "mark", d: `M${x(t)} 0V300` }));
     const label = el("span", { class: t > state.seconds / 2 ? "mark-label left" : "mark-label" }, text.replace("Conditions changed: ", ""));
-    label.style.left = `${x(t) / 10}%`;
+    label.style.left = `calc(3rem + (100% - 3rem) * ${x(t) / 1000})`;
     labels.push(label);
   }
   place.replaceChildren(picture, ...labels);

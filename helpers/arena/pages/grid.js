@@ -6,7 +6,7 @@ import { gap, ms, tag } from "./words.js";
 
 const NEW_MS = 8000;
 const DENSITIES = [ // most rows, columns, rows, font in rem, name
-  [10, 2, 5, 2.1, "wide"], [24, 2, 12, 1.75, "wide"], [36, 3, 12, 1.55, "wide"], [60, 4, 15, 1.38, "wide"],
+  [10, 2, 5, 2.1, "wide"], [24, 2, 12, 1.75, "wide"], [36, 3, 12, 1.5, "wide"], [60, 4, 15, 1.26, "wide"],
   [90, 5, 18, 1.2, "close"], [126, 6, 21, 1.08, "tight"], [200, 8, 25, 0.98, "tight"], [264, 8, 33, 0.84, "tight"],
 ];
 
@@ -17,7 +17,8 @@ export class Grid {
     this.first = true;
   }
 
-  show(rows, range, open) {
+  show(rows, range, open, final = false) {
+    this.place.toggleAttribute("data-final", final);
     const [, columns, lines, font, name] = DENSITIES.find(([most]) => rows.length <= most) || DENSITIES.at(-1);
     this.place.dataset.density = name;
     this.place.style.setProperty("--row-font", `${font}rem`);
@@ -41,7 +42,7 @@ export class Grid {
       style.width = `${width}px`;
       style.height = `${height}px`;
       style.transform = `translate(${Math.floor(i / lines) * (width + gutter)}px, ${(i % lines) * height}px)`;
-      if (kept.order !== undefined && i < kept.order - 0 && row.rank && kept.rank && row.rank < kept.rank && !calm()) {
+      if (kept.order !== undefined && row.rank && kept.rank && row.rank < kept.rank && !calm()) {
         kept.root.classList.remove("is-up");
         void kept.root.offsetWidth;
         kept.root.classList.add("is-up");

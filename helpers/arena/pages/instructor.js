@@ -192,7 +192,7 @@ async function refresh() {
   entries(state, overview.urls);
   const jitter = overview.jitter_p99_ms === null ? "" : `Questions leave within ${overview.jitter_p99_ms} ms of their time (p99). `;
   const stood = overview.stood_still ? `The arena stood still ${overview.stood_still} times. ` : "";
-  say($("health"), `${jitter}${stood}${overview.viewers} pages watch. The arena calls: ${overview.allowed}.`);
+  say($("health"), `${jitter}${stood}${overview.viewers === 1 ? "One page watches" : `${overview.viewers} pages watch`}. The arena calls: ${overview.allowed}.`);
   await log(state);
 }
 

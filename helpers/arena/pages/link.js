@@ -7,7 +7,7 @@ const POLL_MS = 2000;
 export class Link {
   // `onState(state)` with each new state; `onSilence(true|false)` when the arena is out of reach or back.
   constructor(view, onState, onSilence) {
-    Object.assign(this, { view, onState, onSilence, state: null, silent: false, heard: 0 });
+    Object.assign(this, { view, onState, onSilence, state: null, silent: false, heard: 0, streamed: 0, mute: false });
     this.open();
     setInterval(() => this.watch(), 1000);
     document.addEventListener("visibilitychange", () => {
@@ -20,7 +20,11 @@ export class Link {
     this.source?.close();
     this.opened = performance.now();
     this.source = new EventSource(`events?view=${this.view}`);
-    this.source.addEventListener("state", (event) => this.take(JSON.parse(event.data)));
+    this.source.addEventListener("state", (event) => {
+      this.streamed = performance.now();
+      this.mute = false;
+      this.take(JSON.parse(event.data));
+    });
   }
 
   take(state) {
@@ -32,8 +36,8 @@ export class Link {
 
   watch() {
     const now = performance.now();
-    const streamIsMute = now - Math.max(this.heard, this.opened) > (this.heard > this.opened ? SILENCE_MS : FIRST_MS);
-    if (!streamIsMute) return;
+    if (now - Math.max(this.streamed, this.opened) > (this.streamed ? SILENCE_MS : FIRST_MS)) this.mute = true;
+    if (!this.mute) return;
     if (!this.polling && now - (this.polled || 0) > POLL_MS) this.poll();
     if (now - this.opened > SILENCE_MS) this.open();
   }
@@ -44,10 +48,7 @@ export class Link {
     try {
       const answer = await fetch("api/state", { cache: "no-store" });
       if (!answer.ok) throw new Error(String(answer.status));
-      const opened = this.opened;
       this.take(await answer.json());
-      this.opened = opened; // the stream stays mute: keep polling
-      this.heard = Math.min(this.heard, opened);
     } catch {
       if (!this.silent) { this.silent = true; this.onSilence(true); }
     } finally {

@@ -32,6 +32,7 @@ export class Podium {
         card.root.classList.add("is-changed");
       }
       card.id = row?.id;
+      card.root.classList.toggle("is-empty", !row);
       say(card.alias, row ? row.alias : "–");
       card.alias.title = row ? row.alias : "";
       say(card.tag, row ? tag(row.kind) : "");

@@ -29,7 +29,8 @@ function board(state) {
   $("podium").hidden = open;
   $("invitation").hidden = !open;
   if (!open) podium.show(first, range);
-  grid.show(rest, range, open);
+  grid.show(rest, range, open, state.phase === "revealed");
+  document.querySelector(".stage").classList.toggle("is-open", open);
   $("empty").hidden = state.rows.length > 0;
   chart($("chart"), state);
   say($("stream-text"), summary(state) || "begins with the round");
@@ -42,7 +43,7 @@ function frame(state) {
   say($("phase"), chip);
   say($("clock-label"), label);
   const learners = state.rows.filter((r) => r.kind === "learner").length;
-  say($("subtitle"), `${learners} ${learners === 1 ? "model" : "models"}, one stream: who predicts best how long an interaction takes?`);
+  say($("subtitle"), `${learners ? `${learners} ${learners === 1 ? "model" : "models"}, one stream: who` : "Who"} predicts best how long an interaction takes?`);
   say($("invitation-head"), state.phase === "warm-up" ? "Warming up" : "Open for entries");
   say($("invitation-count"), learners ? `${learners} in. Late entry is fine.` : "Late entry is fine, too.");
   say($("rule"), `Error: RMSE in ms over the last ${state.window} interactions; lower is better. No answer costs the FC average's error plus ${state.penalty} ms.`);
@@ -161,7 +162,11 @@ async function replay(round) {
   const sparks = {};
   for (const moment of frames) {
     const shown = at(moment, names, base);
-    for (const row of shown.rows) row.spark = (sparks[row.id] ||= []).concat(row.score ?? []) && (row.score && sparks[row.id].push(row.score), sparks[row.id]);
+    for (const row of shown.rows) {
+      sparks[row.id] ||= [];
+      if (row.rank) sparks[row.id].push(row.score);
+      row.spark = sparks[row.id];
+    }
     frame({ ...shown, clock: moment.clock });
     say($("phase"), `replay of round ${round}`);
     say($("clock"), clock(seconds - moment.clock));
