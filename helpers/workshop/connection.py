@@ -45,6 +45,7 @@ def connect(lab: int) -> Workshop:
 
 
 def _open() -> Workshop:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # XGBoost's threads must not spin beside the offline AWS
     mode = os.environ.get("WORKSHOP_MODE", "offline").strip().lower()
     if mode not in ("offline", "aws"):
         raise WorkshopError(f"WORKSHOP_MODE is offline or aws; got {mode!r}.")
