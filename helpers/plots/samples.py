@@ -9,23 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
+from helpers.fulfillment.columns import UNITS
 from helpers.plots import style
-
-UNITS = {
-    "duration": "ms",
-    "fc_avg": "ms",
-    "item_length": "mm",
-    "item_width": "mm",
-    "item_height": "mm",
-    "item_quantity": "units",
-    "item_weight": "g",
-    "bin_location": "mm",
-    "bin_width": "mm",
-    "bin_height": "mm",
-    "bin_depth": "mm",
-    "bin_fullness": "%",
-    "bin_clutter": "%",
-}
 
 
 def durations(durations_ms: Sequence[float]) -> None:
