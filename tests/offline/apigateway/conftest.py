@@ -98,7 +98,9 @@ def make_function(offline, role):
             archive.writestr("app.py", source)
         name = f"g-{uuid.uuid4().hex[:10]}"
         options = {"Runtime": "python3.12", "Handler": "app.handler", "Role": role, "Timeout": 5} | configuration
-        arn = functions.create_function(FunctionName=name, Code={"ZipFile": buffer.getvalue()}, **options)["FunctionArn"]
+        arn = functions.create_function(FunctionName=name, Code={"ZipFile": buffer.getvalue()}, **options)[
+            "FunctionArn"
+        ]
         if permit:
             functions.add_permission(
                 FunctionName=name,

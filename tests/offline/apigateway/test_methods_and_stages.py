@@ -44,9 +44,7 @@ def test_without_a_validator_nothing_is_required(api, echo):
 
 
 def test_a_body_is_held_against_its_model(api, echo, client):
-    client.create_model(
-        restApiId=api.id, name="Interaction", contentType="application/json", schema=json.dumps(SCHEMA)
-    )
+    client.create_model(restApiId=api.id, name="Interaction", contentType="application/json", schema=json.dumps(SCHEMA))
     reference = {"$ref": f"https://apigateway.amazonaws.com/restapis/{api.id}/models/Interaction"}
     client.create_model(
         restApiId=api.id,

@@ -188,7 +188,9 @@ def test_a_function_that_is_gone_is_500(api):
 
 
 def test_an_answer_after_the_timeout_is_504(api, make_function):
-    arn = make_function("import time\ndef handler(event, context):\n    time.sleep(2)\n    return {'statusCode': 200}\n")
+    arn = make_function(
+        "import time\ndef handler(event, context):\n    time.sleep(2)\n    return {'statusCode': 200}\n"
+    )
     api.proxy(api.root, "GET", arn, timeout_ms=200)
     api.deploy()
     answer = api.ask()
@@ -197,7 +199,9 @@ def test_an_answer_after_the_timeout_is_504(api, make_function):
 
 def test_a_stage_variable_chooses_the_alias(api, make_function, offline):
     functions = offline.client("lambda")
-    arn = make_function("import os\ndef handler(event, context):\n    return {'statusCode': 200, 'body': context.invoked_function_arn}\n")
+    arn = make_function(
+        "def handler(event, context):\n    return {'statusCode': 200, 'body': context.invoked_function_arn}\n"
+    )
     version = functions.publish_version(FunctionName=arn)["Version"]
     functions.create_alias(FunctionName=arn, Name="steady", FunctionVersion=version)
     functions.add_permission(

@@ -1,5 +1,6 @@
 """A role that Lambda may assume, and functions made of a few lines of source."""
 
+import contextlib
 import io
 import json
 import time
@@ -10,9 +11,7 @@ import pytest
 
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 
 
@@ -75,4 +74,5 @@ def make_function(client, role):
 
     yield make
     for name in made:
-        client.delete_function(FunctionName=name)
+        with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_function(FunctionName=name)

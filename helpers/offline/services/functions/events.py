@@ -188,7 +188,7 @@ class EventQueue:
         elif service == "sqs":
             from moto.sqs.models import sqs_backends
 
-            values = {key: {"data_type": "String", "string_value": value} for key, value in attributes.items() if value}
+            values = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items() if value}
             sqs_backends[self.kernel.account_id][region].send_message(name, text, message_attributes=values or None)
             self.kernel.mark_dirty("sqs")
         elif service == "lambda":
