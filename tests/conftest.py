@@ -78,3 +78,23 @@ def offline(tmp_path_factory: pytest.TempPathFactory):
     running = connect(directory)
     yield running
     run_offline(directory, "stop")
+
+
+@pytest.fixture
+def offline_command():
+    """`offline_command(directory, "stop")` runs `python -m helpers.offline stop` for that workspace."""
+    return run_offline
+
+
+@pytest.fixture
+def start_offline():
+    """`start_offline(directory)` starts (or finds) the offline AWS of that workspace; it is stopped after the test."""
+    started: list[Path] = []
+
+    def start(directory: Path) -> Offline:
+        started.append(directory)
+        return connect(directory)
+
+    yield start
+    for directory in set(started):
+        run_offline(directory, "stop", check=False)

@@ -19,6 +19,13 @@ from helpers.offline.signature import BadSignature, Signed
 _NOT_SIGNED = {"AWSAccessKeyId", "Signature", "Expires"}
 
 
+class _Signer(HmacV1QueryAuth):
+    """botocore's, with the moment of expiry that was signed instead of one counted from now."""
+
+    def _get_date(self) -> str:
+        return str(self._expires)
+
+
 def is_presigned(query: str) -> bool:
     return "AWSAccessKeyId=" in query and "Signature=" in query
 
@@ -56,7 +63,7 @@ def verify(signed: Signed, secret: str, method: str, raw_path: str, query: str, 
         elif name not in _NOT_SIGNED:
             kept.append((name, value))
     url = urlsplit(f"http://127.0.0.1{raw_path}?{urlencode(kept)}")
-    signer = HmacV1QueryAuth(Credentials(signed.access_key_id, secret))
+    signer = _Signer(Credentials(signed.access_key_id, secret), expires=signed.expires_s)
     expected = signer.get_signature(method, url, canonical, str(signed.expires_s))
     if not hmac.compare_digest(expected, signed.signature):
         raise BadSignature("mismatch")

@@ -1,0 +1,147 @@
+"""The process: started once, found again, on another port if need be, ended when asked or when idle."""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+from helpers.offline import process
+
+
+def state_of(directory):
+    return json.loads((directory / "offline.json").read_text())
+
+
+def test_two_starts_at_once_make_one_server(workspace_dir, start_offline):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "WORKSHOP_"))}
+    command = [sys.executable, "-m", "helpers.offline", "env", "--json"]
+    starts = [
+        subprocess.Popen(
+            command, env=environment | {"WORKSHOP_DIR": str(workspace_dir)}, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    said = [json.loads(start.communicate(timeout=90)[0]) for start in starts]
+    assert said[0] == said[1] == said[2]
+    start_offline(workspace_dir)
+    log = (workspace_dir / "offline.log").read_text()
+    assert log.count("answering at") == 1
+
+
+def test_a_second_server_in_the_same_workspace_is_refused(offline, offline_command):
+    second = offline_command(offline.directory, "serve", check=False)
+    assert second.returncode == 1
+    assert second.stderr.strip().splitlines()[-1] == f"Another offline AWS already runs in {offline.directory}."
+
+
+def test_a_busy_port_is_evaded(workspace_dir, start_offline):
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        process.prepare_directory(workspace_dir)
+        process.write_state(workspace_dir, process.replace(process.new_state(), port=port))
+        offline = start_offline(workspace_dir)
+        assert state_of(workspace_dir)["port"] != port
+        assert offline.client("sts").get_caller_identity()["Account"] == "123456789012"
+
+
+def test_it_comes_back_at_the_same_port_with_the_same_keys(workspace_dir, start_offline, offline_command):
+    first = start_offline(workspace_dir).environment
+    offline_command(workspace_dir, "stop")
+    assert state_of(workspace_dir)["pid"] is None
+    assert start_offline(workspace_dir).environment == first
+
+
+def test_the_state_file_is_for_the_owner_alone(offline):
+    assert stat.S_IMODE((offline.directory / "offline.json").stat().st_mode) == 0o600
+    offline.client("sqs").create_queue(QueueName="modes")
+    for path in (offline.directory / "state").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_every_workspace_has_keys_of_its_own():
+    keys = {process.new_state().secret_access_key for _ in range(20)}
+    assert len(keys) == 20
+    assert all(len(key) == 40 for key in keys)
+
+
+def test_it_ends_when_idle(workspace_dir, offline_command, start_offline):
+    offline_command(workspace_dir, "start", "--idle-hours", "0.0003")  # one second
+    pid = state_of(workspace_dir)["pid"] or 0
+    deadline = time.monotonic() + 20
+    while process.read_state(workspace_dir).pid is not None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert process.read_state(workspace_dir).pid is None, pid
+    assert json.loads(offline_command(workspace_dir, "status", "--json").stdout)["running"] is False
+
+
+def test_a_stale_state_file_of_a_killed_server_does_not_mislead(workspace_dir, start_offline):
+    import psutil
+
+    start_offline(workspace_dir)
+    pid = state_of(workspace_dir)["pid"]
+    psutil.Process(pid).kill()
+    again = start_offline(workspace_dir)
+    assert state_of(workspace_dir)["pid"] != pid
+    assert again.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_damaged_state_file_is_replaced(workspace_dir, start_offline):
+    workspace_dir.mkdir()
+    (workspace_dir / "offline.json").write_text('{"port": ')
+    assert start_offline(workspace_dir).client("s3").list_buckets()["Buckets"] == []
+
+
+def test_status_says_what_it_holds(offline, offline_command):
+    offline.client("s3").create_bucket(Bucket="status-bucket")
+    status = json.loads(offline_command(offline.directory, "status", "--json").stdout)
+    assert status["running"] is True
+    assert status["pid"] == state_of(offline.directory)["pid"]
+    assert status["resources"]["buckets"] >= 1
+    assert 20 < status["memory_mb"] < 2000
+    assert "running" in offline_command(offline.directory, "status").stdout
+
+
+def test_reset_wipes_everything_but_the_name_and_the_log(workspace_dir, start_offline, offline_command):
+    offline = start_offline(workspace_dir)
+    (workspace_dir / "participant").write_text("amber-falcon")
+    offline.client("s3").create_bucket(Bucket="gone-after-reset")
+    offline_command(workspace_dir, "reset")
+    assert (workspace_dir / "participant").read_text() == "amber-falcon"
+    assert start_offline(workspace_dir).client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not os.path.isdir("/proc"), reason="root may write anywhere")
+def test_an_unwritable_directory_is_one_clear_sentence(offline_command):
+    for directory in ("/proc/workshop", "/dev/null/workshop"):
+        failed = offline_command(directory, "start", check=False)
+        assert failed.returncode == 1
+        assert failed.stderr.startswith("The offline AWS cannot write to /")
+        assert failed.stderr.count("\n") == 1
+
+
+def test_a_server_that_cannot_start_says_why_and_where_to_look(workspace_dir, offline_command):
+    failed = offline_command(workspace_dir, "start", check=False, WORKSHOP_IDLE_HOURS="soon")
+    assert failed.returncode == 1
+    assert "did not start: ValueError" in failed.stderr
+    assert str(workspace_dir / "offline.log") in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+def test_the_command_line_loads_nothing_heavy():
+    heavy = "('moto', 'boto3', 'botocore', 'uvicorn', 'numpy')"
+    script = f"import sys, helpers.offline.__main__; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_env_is_a_shell_script(offline, offline_command):
+    exports = offline_command(offline.directory, "env").stdout
+    script = f'{exports}\necho "$AWS_ENDPOINT_URL|$AWS_DEFAULT_REGION|$AWS_EC2_METADATA_DISABLED|$AWS_PROFILE"'
+    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env={"AWS_PROFILE": "mine"}).stdout
+    assert said.strip() == f"{offline.endpoint_url}|us-east-1|true|"
