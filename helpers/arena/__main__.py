@@ -47,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
         " such as 192.168.1.0/24, a host name or pattern (default: loopback)",
     )
     who.add_argument("--house", action="append", default=[], metavar="NAME=URL", help="an opponent that always plays")
+    who.add_argument(
+        "--entries-per-minute",
+        type=float,
+        default=60,
+        help="entries and changes from one address; a class behind one router is one address (default %(default)g)",
+    )
     who.add_argument("--no-baseline", action="store_true", help="without the FC average")
     how = serve.add_argument_group("the round")
     for name, text in {
@@ -141,6 +147,7 @@ def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
         house=tuple(house),
         baseline=not arguments.no_baseline,
         public_url=public,
+        entries_per_minute=arguments.entries_per_minute,
     )
     local = url if arguments.host not in ("0.0.0.0", "::") else f"http://127.0.0.1:{port}/"
     address_file = store_path.parent / "server.json"

@@ -64,7 +64,7 @@ class Board:
         if engine.row.id != self._round:
             self._round = engine.row.id
             self.chart.clear()
-        if engine.row.phase != Phase.LIVE or not engine.clock.running:
+        if engine.row.phase not in (Phase.LIVE, Phase.LOCKED) or not engine.clock.running:
             return
         clock, seconds = engine.clock.elapsed, engine.settings.seconds
         if not self.chart or clock - self.chart[-1][0] >= seconds / CHART_POINTS:

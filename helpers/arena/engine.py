@@ -36,6 +36,8 @@ class Engine:
         self.stream: Stream | None = None
         self.lateness: deque[float] = deque(maxlen=20_000)
         self.stood_still = 0
+        self.ticks = 0
+        self.missed = 0  # ticks that came later than the next one was due
         self.on_change: Callable[[], None] = lambda: None
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="arena")
         self._tasks: set[asyncio.Task] = set()
@@ -381,6 +383,8 @@ class Engine:
             self.mark("gap", f"The arena stood still for {-left:.0f} s")
         else:
             self.lateness.append(-left)
+        self.ticks += 1
+        self.missed += -left > 1.0 / self.settings.rate
         self._advance()
 
     def _lock_in_time(self) -> None:

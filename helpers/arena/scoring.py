@@ -29,14 +29,14 @@ class Outcome(IntEnum):
 REASONS = {
     Outcome.OK: "answers",
     Outcome.LATE: "too slow",
-    Outcome.UNREACHABLE: "not reachable",
-    Outcome.STATUS: "answers with an error",
-    Outcome.NOT_A_NUMBER: "answer is not a number",
-    Outcome.OUT_OF_RANGE: "answer is negative or absurd",
-    Outcome.TOO_LONG: "answer is too long",
-    Outcome.REDIRECT: "redirects elsewhere",
-    Outcome.BUSY: "too many open questions",
-    Outcome.FORBIDDEN: "address not allowed",
+    Outcome.UNREACHABLE: "no answer",
+    Outcome.STATUS: "HTTP error",
+    Outcome.NOT_A_NUMBER: "not a number",
+    Outcome.OUT_OF_RANGE: "out of range",
+    Outcome.TOO_LONG: "too long",
+    Outcome.REDIRECT: "redirects",
+    Outcome.BUSY: "overloaded",
+    Outcome.FORBIDDEN: "not allowed",
 }
 
 

@@ -234,7 +234,11 @@ class Arena:
                 "urls": {e.id: e.url for e in self.store.entries()},
                 "allowed": self.guard.describe(),
                 "viewers": self.board.viewers,
+                "jitter_p50_ms": round(late[int(len(late) * 0.5)] * 1000, 1) if late else None,
                 "jitter_p99_ms": round(late[int(len(late) * 0.99)] * 1000, 1) if late else None,
+                "jitter_most_ms": round(late[-1] * 1000, 1) if late else None,
+                "ticks": self.engine.ticks,
+                "missed": self.engine.missed,
                 "stood_still": self.engine.stood_still,
             }
         )

@@ -7,7 +7,7 @@ import { gap, ms, tag } from "./words.js";
 const NEW_MS = 8000;
 const DENSITIES = [ // most rows, columns, rows, font in rem, name
   [10, 2, 5, 2.1, "wide"], [24, 2, 12, 1.75, "wide"], [36, 3, 12, 1.5, "wide"], [60, 4, 15, 1.26, "wide"],
-  [90, 5, 18, 1.2, "close"], [126, 6, 21, 1.08, "tight"], [200, 8, 25, 0.98, "tight"], [264, 8, 33, 0.84, "tight"],
+  [90, 5, 18, 1.2, "close"], [126, 6, 21, 1.08, "tight"], [203, 7, 29, 0.95, "tight"], [264, 8, 33, 0.84, "tight"],
 ];
 
 export class Grid {
@@ -21,6 +21,7 @@ export class Grid {
     this.place.toggleAttribute("data-final", final);
     const [, columns, lines, font, name] = DENSITIES.find(([most]) => rows.length <= most) || DENSITIES.at(-1);
     this.place.dataset.density = name;
+    this.place.dataset.columns = columns;
     this.place.style.setProperty("--row-font", `${font}rem`);
     const gutter = 20;
     const width = (this.place.clientWidth - gutter * (columns - 1)) / columns;
@@ -42,7 +43,7 @@ export class Grid {
       style.width = `${width}px`;
       style.height = `${height}px`;
       style.transform = `translate(${Math.floor(i / lines) * (width + gutter)}px, ${(i % lines) * height}px)`;
-      if (kept.order !== undefined && row.rank && kept.rank && row.rank < kept.rank && !calm()) {
+      if (kept.order !== undefined && row.rank && kept.rank && kept.rank - row.rank >= 3 && !calm()) {
         kept.root.classList.remove("is-up");
         void kept.root.offsetWidth;
         kept.root.classList.add("is-up");
@@ -94,6 +95,7 @@ function fill(kept, row, range, open) {
   kept.reason.hidden = !troubled;
   kept.reason.classList.toggle("soft", row.state === "waiting");
   say(kept.reason, troubled ? row.reason : "");
+  kept.root.dataset.kind = row.kind;
   kept.spark.style.display = troubled || open ? "none" : "";
   kept.score.hidden = kept.gap.hidden = open;
   say(kept.score, ms(row.rank ? row.score : null));
