@@ -21,8 +21,8 @@ NAMESPACE = "FulfillmentWorkshop"
 METRIC = "PredictionError"  # predicted - actual: what retraining can mend (the absolute error is mostly noise)
 PERIOD_S = 10  # the shortest that an alarm can have (high resolution)
 
-NEWEST_SAMPLES = 2000
-FEWEST_SAMPLES = 500
+NEWEST_SAMPLES = 1200  # as many as come in 6 s: those of before the drift would teach the old world
+FEWEST_SAMPLES = 300
 COOLDOWN_S = {"offline": 45, "aws": 900}  # no second job so soon after the first: a new model needs time to show
 SMALLEST_GAIN = 0.01  # a new model must be better by this share
 HYPERPARAMETERS = {  # fewer samples than in lab 2, so smaller trees that believe less
