@@ -194,8 +194,8 @@ def test_acknowledged_events_and_functions_survive_a_killed_server_and_its_proce
     functions.invoke(FunctionName="f", Payload=json.dumps({"n": "first", "sleep": 0}))
     time.sleep(3)  # the snapshot's period: what is tested here is the journal
     victim = server(environment)
-    for number in range(12):
-        event = json.dumps({"n": number, "sleep": 1.5})
+    for number in range(8):
+        event = json.dumps({"n": number, "sleep": 0.5})
         functions.invoke(FunctionName="f", InvocationType="Event", Payload=event)
     children = victim.children(recursive=True)
     assert children
@@ -205,7 +205,7 @@ def test_acknowledged_events_and_functions_survive_a_killed_server_and_its_proce
     environment = start(workspace_dir)
     try:
         (s3,) = clients(environment, "s3")
-        wanted = {"first", *(str(number) for number in range(12))}
+        wanted = {"first", *(str(number) for number in range(8))}
         found = lambda: {each["Key"] for each in s3.list_objects_v2(Bucket="survivors").get("Contents", [])}  # noqa: E731
         eventually(lambda: found() == wanted, seconds=25)
     finally:

@@ -56,6 +56,7 @@ class Control:
         }
 
     def create(self, call: Call) -> Answer:
+        self.kernel.background(self.service.pool.launcher.warm_up)
         request = json.loads(call.body)
         name = request["FunctionName"]
         if not re.fullmatch(r"[\w-]{1,64}", name.rsplit(":", 1)[-1]):

@@ -54,11 +54,14 @@ class Pool:
         self._groups: dict[tuple[str, str], _Group] = {}  # (function ARN, version)
         self._lock = threading.Lock()
 
-    def take(self, settings: Settings, reserved: int | None) -> Environment | Future[Environment | None] | None:
+    def take(
+        self, settings: Settings, reserved: int | None, *, patient: bool = False
+    ) -> Environment | Future[Environment | None] | None:
         """An idle environment; or a future where all are busy and one will be handed over; or None: start one.
 
-        Whoever got None must call `start`, whoever got an environment `give_back` or `discard`. A future may come to
-        None too. Raises Throttled where `reserved` executions are running.
+        Who is patient gets a future wherever one is busy at all, before another is started. Whoever got None must call
+        `start`, whoever got an environment `give_back` or `discard`. A future may come to None too. Raises Throttled
+        where `reserved` executions are running.
         """
         with self._lock:
             group = self._group(settings)
@@ -71,7 +74,9 @@ class Pool:
                     continue
                 group.busy.add(environment)
                 return environment
-            limit = ENVIRONMENTS_PER_VERSION if len(group.waiting) >= group.ahead else 0
+            limit = 1 if patient else ENVIRONMENTS_PER_VERSION
+            if len(group.waiting) < group.ahead:
+                limit = 0
             if len(group.busy) + group.starting < limit:
                 group.starting += 1
                 return None

@@ -90,13 +90,16 @@ class Zygote:
 
     def stop(self) -> None:
         with self._lock:
-            if self._control is not None:
-                self._control.close()
-                self._control = None
-            if self._process is not None:
-                self._process.kill()
-                self._process.wait()
-                self._process = None
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -111,11 +114,15 @@ class Zygote:
     def _ask(self, request: dict[str, object], descriptors: list[int]) -> dict[str, int]:
         if self._control is None:
             raise OSError("The zygote is not running.")
-        socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
-        answer = self._control.recv(4096)
-        if not answer:
-            raise OSError("The zygote has gone.")
-        return json.loads(answer)
+        try:
+            socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
+            answer = json.loads(self._control.recv(4096) or b'{"error": "The zygote has gone."}')
+        except OSError:
+            self._drop()  # an answer that comes late must not be taken for the next one
+            raise
+        if "error" in answer:
+            raise OSError(answer["error"])
+        return answer
 
 
 class Launcher:
@@ -132,6 +139,11 @@ class Launcher:
             except OSError:
                 log.exception("no zygote; a fresh Python instead")
         return Spawned(_python("bootstrap.py", channel, output))
+
+    def warm_up(self) -> None:
+        """Blocks until what makes starts fast is there."""
+        if self.zygote is not None:
+            self.zygote.warm_up()
 
     def stop(self) -> None:
         if self.zygote is not None:

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from helpers.offline.services.functions.telemetry import Telemetry, report
 
 RESPONSE_LIMIT_BYTES = 6_291_556
 TAIL_BYTES = 4096
+PATIENCE_S = 0.1  # an event rather waits so long for a busy environment than have another one started
 
 T = TypeVar("T")
 
@@ -36,11 +37,13 @@ class FunctionService:
         self.pool = Pool(self.directory, self._prepare)
         self.telemetry = Telemetry(kernel)
         self.loop = asyncio.new_event_loop()  # for callers that come from threads
+        self._starters = ThreadPoolExecutor(8, thread_name_prefix="lambda-start")
 
     def start(self) -> None:
         self.telemetry.start()
         threading.Thread(target=self.loop.run_forever, name="lambda-events", daemon=True).start()
         self.pool.remove_leftovers()
+        self._remove_unused_code()
 
     def stop(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -89,19 +92,23 @@ class FunctionService:
         return outcome
 
     async def _take(self, settings: Settings, reserved: int | None, wait: bool) -> Environment:
+        patient = wait
         while True:
             try:
-                taken = self.pool.take(settings, reserved)
+                taken = self.pool.take(settings, reserved, patient=patient)
             except Throttled:
                 if not wait or reserved == 0:
                     raise
                 await asyncio.sleep(0.05)
                 continue
             if isinstance(taken, Future):
-                taken = await asyncio.wrap_future(taken)
+                handed = asyncio.wrap_future(taken)
+                if patient and not (await asyncio.wait([handed], timeout=PATIENCE_S))[0] and taken.cancel():
+                    patient = False
+                    continue
+                taken = await handed
             if taken is None:
-                start = self.kernel.blocking_pool
-                taken = await asyncio.get_running_loop().run_in_executor(start, self.pool.start, settings)
+                taken = await asyncio.get_running_loop().run_in_executor(self._starters, self.pool.start, settings)
             return taken
 
     async def _run_in(
@@ -174,9 +181,18 @@ class FunctionService:
 
     async def _discard(self, environment: Environment, grace_s: float = 0.0) -> int:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.kernel.blocking_pool, self.pool.discard, environment, grace_s)
+        return await loop.run_in_executor(self._starters, self.pool.discard, environment, grace_s)
 
     # --- what an environment needs ---
+
+    def _remove_unused_code(self) -> None:
+        from moto.awslambda.models import lambda_backends
+
+        regions = list(lambda_backends[self.kernel.account_id].values())
+        used = {function.code_digest for region in regions for function in region._lambdas.all()}
+        for folder in (self.directory / "code").glob("*"):
+            if folder.name not in used:
+                package.remove(folder)
 
     def _prepare(self, settings: Settings) -> tuple[Path, dict[str, str]]:
         """Code and environment variables. Blocks: unpacks the code and opens a session of the role."""

@@ -10,10 +10,13 @@ import gc
 import importlib.util
 import json
 import os
+import select
 import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,8 +32,8 @@ def load_bootstrap() -> ModuleType:
     return module
 
 
-def preload() -> None:
-    """Imports what nearly every function imports, and makes a few clients for what they load on the way."""
+def preload() -> list[Callable[[], object]]:
+    """Imports what nearly every function imports. Returns what else is worth loading when there is time."""
     import logging  # noqa: F401
 
     import boto3
@@ -45,21 +48,37 @@ def preload() -> None:
 
     loaders.JSONFileLoader.load_file = load_file
     session = boto3.Session(aws_access_key_id="-", aws_secret_access_key="-", region_name="us-east-1")
-    for service in ("sagemaker-runtime", "firehose", "cloudwatch"):
-        session.client(service, endpoint_url="http://127.0.0.1:9")
+    services = ("sagemaker-runtime", "firehose", "cloudwatch", "s3", "sagemaker")
+    return [partial(session.client, service, endpoint_url="http://127.0.0.1:9") for service in services]
 
 
-def serve(control: socket.socket, bootstrap: ModuleType) -> None:
+def serve(control: socket.socket, bootstrap: ModuleType, later: list[Callable[[], object]]) -> None:
+    """Takes orders; while there are none, does what was left for later, one thing at a time."""
     while True:
+        while later and not select.select([control], [], [], 0.02)[0]:
+            later.pop(0)()
+            settle()
         order, descriptors, _, _ = socket.recv_fds(control, ORDER_SIZE, 2)
         if not order:
             return
-        request = json.loads(order)
+        control.send(json.dumps(obey(json.loads(order), descriptors, control, bootstrap)).encode())
+
+
+def obey(
+    request: dict[str, Any], descriptors: list[int], control: socket.socket, bootstrap: ModuleType
+) -> dict[str, object]:
+    try:
         if request["do"] == "fork":
-            answer = {"pid": fork(control, bootstrap, *descriptors)}
-        else:
-            answer = {"status": end(request["pid"], request["grace_s"])}
-        control.send(json.dumps(answer).encode())
+            return {"pid": fork(control, bootstrap, *descriptors)}
+        return {"status": end(request["pid"], request["grace_s"])}
+    except OSError as error:
+        return {"error": str(error)}
+
+
+def settle() -> None:
+    """Keeps the pages that are there shared with the forks."""
+    gc.collect()
+    gc.freeze()
 
 
 def fork(control: socket.socket, bootstrap: ModuleType, channel: int, output: int) -> int:
@@ -109,9 +128,8 @@ def end(pid: int, grace_s: float) -> int:
 if __name__ == "__main__":
     bootstrap_module = load_bootstrap()
     sys.meta_path.append(bootstrap_module.RuntimePackages(sys.argv[2:]))
-    preload()
-    gc.collect()
-    gc.freeze()  # keeps the shared pages shared
+    left_for_later = preload()
+    settle()
     control_socket = socket.socket(fileno=int(sys.argv[1]))
     control_socket.send(b'{"ready": true}')
-    serve(control_socket, bootstrap_module)
+    serve(control_socket, bootstrap_module, left_for_later)
