@@ -26,11 +26,11 @@ class Parameters:
     bin_fill_items: float = 14.0  # items of its own volume that a well-chosen bin would hold; assumed
 
     # Read the screen, find the lit bin (s; assumed)
-    read_s: float = 0.4
+    read_s: float = 0.45
     first_task_s: float = 1.1  # turning to the arriving pod, first interaction of a visit
     outer_column_s: float = 0.30  # outermost of four columns against the inner ones
     # Reach: posture by height of the bin's centre
-    reach_s: float = 0.5  # assumed
+    reach_s: float = 0.55  # assumed
     bend_s: float = 2.2  # below 540 mm; MTM-1
     kneel_s: float = 3.1  # added below 400 mm; MTM-1 (5.3 s in all)
     overhead_s: float = 0.8  # above 1500 mm; assumed
@@ -47,8 +47,8 @@ class Parameters:
     small_mm: float = 120.0
     deep_mm: float = 400.0
     # Handle and scan each unit (s; assumed)
-    handle_s: float = 0.32
-    scan_s: float = 0.36
+    handle_s: float = 0.36
+    scan_s: float = 0.40
     weight_s_per_kg: float = 0.30
     two_hands_s: float = 0.8  # beyond two_hands_g, at arm's length in a bin
     two_hands_g: float = 1500.0
@@ -59,6 +59,8 @@ class Parameters:
     count_share: float = 0.30  # of interactions that end with a count
     count_s: float = 0.35  # per remaining unit
     confirm_s: tuple[float, float] = (0.3, 1.1)  # uniform
+
+    machine_s: float = 0.0  # waiting for a machine (a label printer), the same for everybody; used by scenarios
 
     # Pace
     pace_floor: float = 0.84  # De Jong

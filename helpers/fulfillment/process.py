@@ -130,7 +130,7 @@ def block(stream: Stream, index: int, p: Parameters, averages: np.ndarray) -> Ro
         p.interruption_log_sd * rng.standard_normal(rows) - p.interruption_log_sd**2 / 2.0
     )
     interruption = (rng.random(rows) < chance) * length
-    seconds = content * fc_factor * bins["place"] * pace + interruption
+    seconds = content * fc_factor * bins["place"] * pace + p.machine_s + interruption
     duration = np.maximum(np.rint(seconds * 1000.0 / CLOCK_MS), 1.0) * CLOCK_MS
     # When it begins: after what came before in this visit, with a second and a half between
     spent = np.cumsum(duration / 1000.0 + 1.5)

@@ -62,17 +62,15 @@ class Scenario:
 
 PEAK_SEASON = Scenario(
     "peak season",
-    "Before the holidays people buy more and bigger gifts: fuller and more mixed bins, more units per task, and half "
-    "of the associates have been there for days.",
+    "Before the holidays: fuller bins, bigger items, more units per task, associates who have been there for days, "
+    "and with each interaction the wait for a printed gift label.",
     {
-        "temporary_share": 0.65,
-        "temporary_days": 10.0,
-        "fullness_beta": (6.5, 1.7),
-        "clutter_beta": (2.6, 2.0),
-        "item_length_mm": 240.0,
-        "quantity_p": 0.30,
-        "slowdown": 1.12,
-        "interruption_p": 0.014,
+        "temporary_share": 0.45,
+        "temporary_days": 40.0,
+        "fullness_beta": (4.9, 2.1),
+        "item_length_mm": 220.0,
+        "quantity_p": 0.415,
+        "machine_s": 4.5,
     },
 )
 NEW_POD = Scenario(
@@ -91,7 +89,7 @@ WRONG_SCALE = Scenario(
 SLOW_WEAR = Scenario(
     "slow wear",
     "Hand scanners age: over eight weeks each scan needs more tries.",
-    {"scan_s": 1.75},
+    {"scan_s": 1.50},
     ramp_s=56 * DAY_S,
 )
 GROWING_NOISE = Scenario(

@@ -70,7 +70,7 @@ def _expected(frame: Mapping[str, np.ndarray], p: Parameters, world: int) -> np.
     )
     pace = people.pace_mean(p) * np.exp(np.asarray(p.fc_effect))[fc] * place_effects(world, p)[fc, kind, level]
     chance = work.interruption_chance(np.sqrt(by_fullness), clutter, p) * people.interruptions_mean(p)
-    return 1000.0 * ((seen + work.hidden_mean(p)) * pace + chance * p.interruption_s)
+    return 1000.0 * ((seen + work.hidden_mean(p)) * pace + p.machine_s + chance * p.interruption_s)
 
 
 def _grips(
