@@ -9,7 +9,6 @@ import pandas as pd
 
 from helpers.plots import style
 
-READABLE = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1}
 MARKS = {  # in the order in which they happen: label, colour
     "drift": ("drift", style.VERMILION),
     "alarm": ("alarm", style.PURPLE),
@@ -46,7 +45,7 @@ def error_story(
         axes.fill_between(at, mean, threshold, **marked)
         axes.axhline(threshold, color=style.INK, linestyle="--", linewidth=1.6)
         axes.axhline(0, color=style.GREY, linewidth=1)
-        axes.text(at[0], threshold, f"alarm threshold {threshold:.2f} s ", va="bottom", zorder=4, bbox=READABLE)
+        axes.text(at[0], threshold, f"alarm threshold {threshold:.2f} s ", va="bottom", zorder=4, bbox=style.READABLE)
         levels = _levels(marks, float(at[-1] - at[0]))
         for name, moment in marks.items():
             label, colour = MARKS.get(name, (name, style.INK))

@@ -49,6 +49,7 @@ LOOK = {
     "figure.facecolor": "white",
 }
 DPI = 100
+READABLE = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1}  # behind text that lies on a drawing
 
 
 def look() -> rc_context:
