@@ -69,6 +69,12 @@ def test_a_body_is_held_against_its_model(api, echo, client):
         assert (answer.status_code, answer.json()) == (400, {"message": "Invalid request body"})
 
 
+def test_a_model_must_be_a_schema(api, client):
+    for schema in ("no json", '{"type": "nothing"}'):
+        with pytest.raises(ClientError, match="Invalid model schema specified"):
+            client.create_model(restApiId=api.id, name="Wrong", contentType="application/json", schema=schema)
+
+
 @pytest.fixture
 def keyed(api, echo, client):
     """An API whose GET needs a key. Gives make(plan settings) -> key value."""

@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import boto3
 import psutil
 import pytest
+import requests
 from botocore.config import Config
 
 from helpers.offline.services.functions.events import Event, Journal
@@ -164,11 +164,28 @@ def server(environment) -> psutil.Process:
     raise AssertionError(f"nobody listens at {port}")
 
 
+def mock_api(gateway) -> str:
+    """An API whose deployment is older than its last resource. Returns its path."""
+    api = gateway.create_rest_api(name="kept")["id"]
+    (root,) = gateway.get_resources(restApiId=api)["items"]
+
+    def mock(resource: str) -> None:
+        where = {"restApiId": api, "resourceId": resource, "httpMethod": "GET"}
+        gateway.put_method(**where, authorizationType="NONE")
+        gateway.put_integration(**where, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+        gateway.put_integration_response(**where, statusCode="200", responseTemplates={"application/json": "kept"})
+
+    mock(root["id"])
+    gateway.create_deployment(restApiId=api, stageName="live")
+    mock(gateway.create_resource(restApiId=api, parentId=root["id"], pathPart="later")["id"])
+    return f"/restapis/{api}/live/_user_request_"
+
+
 def test_acknowledged_events_and_functions_survive_a_killed_server_and_its_processes_do_not(
     workspace_dir, make_zip, eventually
 ):
     environment = start(workspace_dir)
-    functions, iam, s3 = clients(environment, "lambda", "iam", "s3")
+    functions, iam, s3, gateway = clients(environment, "lambda", "iam", "s3", "apigateway")
     trust = {
         "Version": "2012-10-17",
         "Statement": [
@@ -192,7 +209,7 @@ def test_acknowledged_events_and_functions_survive_a_killed_server_and_its_proce
         Code={"ZipFile": make_zip({"app.py": source})},
     )
     functions.invoke(FunctionName="f", Payload=json.dumps({"n": "first", "sleep": 0}))
-    time.sleep(3)  # the snapshot's period: what is tested here is the journal
+    deployed = mock_api(gateway)
     victim = server(environment)
     for number in range(8):
         event = json.dumps({"n": number, "sleep": 0.5})
@@ -205,6 +222,8 @@ def test_acknowledged_events_and_functions_survive_a_killed_server_and_its_proce
     environment = start(workspace_dir)
     try:
         (s3,) = clients(environment, "s3")
+        assert requests.get(environment["AWS_ENDPOINT_URL"] + deployed, timeout=10).text == "kept"
+        assert requests.get(environment["AWS_ENDPOINT_URL"] + deployed + "/later", timeout=10).status_code == 403
         wanted = {"first", *(str(number) for number in range(8))}
         found = lambda: {each["Key"] for each in s3.list_objects_v2(Bucket="survivors").get("Contents", [])}  # noqa: E731
         eventually(lambda: found() == wanted, seconds=25)

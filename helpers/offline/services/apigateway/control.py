@@ -20,12 +20,23 @@ class Control:
 
     def operations(self) -> dict[str, Callable[[Call], Answer]]:
         return {
+            "CreateModel": self.create_model,
             "PutMethod": self.put_method,
             "PutIntegration": self.put_integration,
             "CreateDeployment": self.create_deployment,
             "CreateStage": self.create_stage,
             "UpdateStage": self.update_stage,
         }
+
+    def create_model(self, call: Call) -> Answer:
+        from jsonschema import Draft4Validator
+        from jsonschema.exceptions import SchemaError
+
+        try:
+            Draft4Validator.check_schema(json.loads(json.loads(call.body).get("schema") or "{}"))
+        except (ValueError, SchemaError) as error:
+            raise AwsError("BadRequestException", "Invalid model schema specified", 400) from error
+        return self._ask_moto(call)
 
     def put_method(self, call: Call) -> Answer:
         kind = json.loads(call.body).get("authorizationType", "NONE")

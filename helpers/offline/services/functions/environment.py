@@ -72,6 +72,7 @@ class Environment:
         self.ready = False
         self.born = self.last_used = time.monotonic()
         self.init_ms: float | None = None
+        self.memory_mb = 0  # as of the last answer
         self.init_error: bytes | None = None
         self.process: Process | None = None
         self._socket: socket.socket | None = None

@@ -146,18 +146,19 @@ class FunctionService:
             message = f"RequestId: {request_id} Error: {text}"
             printed = [*environment.printed(), f"{_now()} {request_id} {text}"]
             await self._discard(environment)
-            return _ended(request_id, "Sandbox.Timedout", message, duration_ms, init_ms, printed)
+            return _ended(environment, request_id, "Sandbox.Timedout", message, duration_ms, init_ms, printed)
         except Gone:
             duration_ms = (time.perf_counter() - begun) * 1000
             printed = environment.printed()
             reason = exit_reason(await self._discard(environment, EXIT_GRACE_S))
             message = f"RequestId: {request_id} Error: {reason}"
             printed += [message, "Runtime.ExitError"]
-            return _ended(request_id, "Runtime.ExitError", message, duration_ms, init_ms, printed)
+            return _ended(environment, request_id, "Runtime.ExitError", message, duration_ms, init_ms, printed)
         except BaseException:
             await self._discard(environment)
             raise
         duration_ms = (time.perf_counter() - begun) * 1000
+        environment.memory_mb = answer["memory_mb"]
         outcome = Outcome(
             request_id,
             body,
@@ -291,11 +292,17 @@ def exit_reason(code: int) -> str:
 
 
 def _ended(
-    request_id: str, kind: str, message: str, duration_ms: float, init_ms: float | None, printed: list[str]
+    environment: Environment,
+    request_id: str,
+    kind: str,
+    message: str,
+    duration_ms: float,
+    init_ms: float | None,
+    printed: list[str],
 ) -> Outcome:
-    return Outcome(
-        request_id, _document(message, kind), "Unhandled", duration_ms, 0, init_ms, kind=kind, printed=printed
-    )
+    body = _document(message, kind)
+    memory_mb = environment.memory_mb
+    return Outcome(request_id, body, "Unhandled", duration_ms, memory_mb, init_ms, kind=kind, printed=printed)
 
 
 def _document(message: str, kind: str) -> bytes:
