@@ -132,7 +132,7 @@ def decision(is_better: object) -> str:
     return "It promotes what is better by enough, and leaves the rest alone."
 
 
-EXERCISES = (threshold, pattern, decision)
+EXERCISES = (threshold, decision, pattern)
 
 
 def summary() -> None:
