@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("reset", help="stop it and delete everything it holds")
     env = commands.add_parser("env", help="shell exports for the AWS CLI and the SDKs; starts it if need be")
     env.add_argument("--json", action="store_true", help="for programs")
-    commands.add_parser("operations", help="what is supported, as Markdown")
+    commands.add_parser("operations", help="what is supported, as Markdown").add_argument(
+        "--write", action="store_true", help="bring docs/offline-aws.md up to date"
+    )
     options = parser.parse_args(arguments)
     try:
         return _run(options)
@@ -58,9 +60,12 @@ def _run(options: argparse.Namespace) -> int:
             environment = client_environment(directory, process.start(directory))
             print(json.dumps(environment, indent=1) if options.json else shell_exports(environment))
         case "operations":
-            from helpers.offline.operations import as_markdown
+            from helpers.offline import operations
 
-            print(as_markdown())
+            if options.write:
+                operations.DOCUMENT.write_text(operations.document(operations.DOCUMENT.read_text()))
+            else:
+                print(operations.as_markdown())
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+from pathlib import Path
 from types import ModuleType
 
 from helpers.offline.kernel import Support
@@ -29,6 +30,9 @@ PACKAGES = {
     "autoscaling": "application-autoscaling",
 }
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "offline-aws.md"
+MARK = "<!-- Below: made by `python -m helpers.offline operations --write` -->"
+
 # Signing name -> operation -> Support. Filled by `collect`.
 OPERATIONS: dict[str, dict[str, Support]] = {}
 
@@ -52,16 +56,23 @@ def collect() -> dict[str, ModuleType]:
     return modules
 
 
+def document(current: str) -> str:
+    """docs/offline-aws.md with the table as it now is, below what people wrote."""
+    written, mark, _ = current.partition(MARK)
+    return written + (mark or MARK) + "\n\n" + as_markdown().rstrip() + "\n"
+
+
 def as_markdown() -> str:
     """The table for docs/offline-aws.md: one section per service, one row per operation."""
     modules = collect()
     lines: list[str] = []
-    for package, signing_name in PACKAGES.items():
-        if package not in modules:
-            continue
-        lines += [f"## {(modules[package].__doc__ or package).strip().splitlines()[0]}", ""]
+    for package, module in modules.items():
+        signing_name = PACKAGES[package]
+        supported = OPERATIONS[signing_name]
+        lines += [f"### {(module.__doc__ or package).strip().splitlines()[0].rstrip('.')}", ""]
         lines += ["| operation | offline | remark |", "|---|---|---|"]
-        for operation, support in sorted(OPERATIONS[signing_name].items()):
-            lines.append(f"| `{signing_name}:{operation}` | {support.level} | {support.note} |")
+        for operation, support in sorted(supported.items()):
+            remark = support.note.replace("|", "\\|")
+            lines.append(f"| `{signing_name}:{operation}` | {support.level} | {remark} |")
         lines.append("")
     return "\n".join(lines)

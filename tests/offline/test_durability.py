@@ -1,0 +1,162 @@
+"""Acknowledged changes survive `kill -9`, other versions' state is set aside, a full disk is an error to the caller."""
+
+import io
+import json
+import os
+import threading
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+from helpers.offline import process
+
+
+def kill(offline):
+    server = psutil.Process(process.read_state(offline.directory).pid)
+    server.kill()
+    server.wait(10)
+
+
+def test_every_kind_of_resource_survives_kill_9(workspace_dir, start_offline):
+    offline = start_offline(workspace_dir)
+    s3, iam, sqs, sts = (offline.client(name) for name in ("s3", "iam", "sqs", "sts"))
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="ü/one", Body=b"first", Metadata={"fc_name": "ASPEN"}, Tagging="a=b")
+    s3.put_object(Bucket="kept", Key="ü/one", Body=b"second", Metadata={"fc_name": "ASPEN"}, Tagging="a=c")
+    s3.put_object(Bucket="kept", Key="deleted", Body=b"x")
+    s3.delete_object(Bucket="kept", Key="deleted")
+    large = os.urandom(12_000_000)
+    s3.upload_fileobj(io.BytesIO(large), "kept", "large")
+    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="kept", Key="versioned", Body=b"old")
+    s3.put_object(Bucket="kept", Key="versioned", Body=b"new")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+    }
+    role = iam.create_role(RoleName="kept", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    keys = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="before")["Credentials"]
+    queue = sqs.create_queue(QueueName="kept")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="kept")
+    kill(offline)
+
+    offline = start_offline(workspace_dir)
+    s3, iam, sqs = (offline.client(name) for name in ("s3", "iam", "sqs"))
+    one = s3.get_object(Bucket="kept", Key="ü/one")
+    assert (one["Body"].read(), one["Metadata"]) == (b"second", {"fc_name": "ASPEN"})
+    assert s3.get_object_tagging(Bucket="kept", Key="ü/one")["TagSet"] == [{"Key": "a", "Value": "c"}]
+    names = [entry["Key"] for entry in s3.list_objects_v2(Bucket="kept")["Contents"]]
+    assert names == ["large", "versioned", "ü/one"]
+    assert s3.get_object(Bucket="kept", Key="large")["Body"].read() == large
+    versions = [entry["VersionId"] for entry in s3.list_object_versions(Bucket="kept", Prefix="versioned")["Versions"]]
+    bodies = {s3.get_object(Bucket="kept", Key="versioned", VersionId=v)["Body"].read() for v in versions}
+    assert bodies == {b"old", b"new"}
+    assert iam.get_role(RoleName="kept")["Role"]["RoleId"] == role["RoleId"]
+    assert sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"] == "kept"
+    session = offline.client(
+        "sts",
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+    assert session.get_caller_identity()["Arn"].endswith("assumed-role/kept/before")
+
+
+def test_killed_under_load_again_and_again_no_acknowledged_object_is_lost_or_torn(workspace_dir, start_offline):
+    acknowledged: dict[str, bytes] = {}
+    for turn in range(4):
+        offline = start_offline(workspace_dir)
+        s3 = offline.client("s3")
+        if turn == 0:
+            s3.create_bucket(Bucket="load")
+        for name, body in acknowledged.items():
+            assert s3.get_object(Bucket="load", Key=name)["Body"].read() == body, name
+        enough = threading.Event()
+
+        def write(s3=s3, turn=turn, enough=enough):
+            for number in range(10_000):
+                name, body = f"{number % 20:02d}", f"{turn}-{number}-".encode() * 2000
+                try:
+                    s3.put_object(Bucket="load", Key=name, Body=body)
+                    if number % 7 == 0:
+                        s3.put_bucket_tagging(Bucket="load", Tagging={"TagSet": [{"Key": "n", "Value": str(number)}]})
+                except Exception:
+                    acknowledged.pop(name, None)  # it may hold the old body or the new one
+                    return
+                acknowledged[name] = body
+                if number == 30 + 13 * turn:
+                    enough.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert enough.wait(60)
+        kill(offline)
+        writer.join(60)
+    offline = start_offline(workspace_dir)
+    s3 = offline.client("s3")
+    assert len(acknowledged) >= 19
+    for name, body in acknowledged.items():
+        assert s3.get_object(Bucket="load", Key=name)["Body"].read() == body, name
+    for entry in s3.list_objects_v2(Bucket="load")["Contents"]:
+        body = s3.get_object(Bucket="load", Key=entry["Key"])["Body"].read()
+        assert len(body) == entry["Size"]
+        assert body == body[: body.index(b"-", 2) + 1] * 2000
+
+
+def test_state_of_another_version_is_set_aside_with_a_clear_word(workspace_dir, start_offline, offline_command):
+    offline = start_offline(workspace_dir)
+    offline.client("sqs").create_queue(QueueName="old")
+    offline.client("s3").create_bucket(Bucket="still-there")
+    offline_command(workspace_dir, "stop")
+    kept = workspace_dir / "state" / "sqs.snapshot"
+    header, _, data = kept.read_bytes().partition(b"\n")
+    kept.write_bytes(json.dumps(json.loads(header) | {"moto": "0.1"}).encode() + b"\n" + data)
+    (workspace_dir / "state" / "iam.snapshot").write_bytes(header + b"\nnot a pickle")
+
+    offline = start_offline(workspace_dir)
+    assert "QueueUrls" not in offline.client("sqs").list_queues()
+    assert [bucket["Name"] for bucket in offline.client("s3").list_buckets()["Buckets"]] == ["still-there"]
+    assert sorted(path.name for path in workspace_dir.glob("set-aside/*/*")) == ["iam.snapshot", "sqs.snapshot"]
+    log = (workspace_dir / "offline.log").read_text()
+    assert "The kept state of sqs cannot be used (it was written by" in log
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="needs a limit on file sizes as a full disk")
+def test_a_full_disk_is_an_error_to_the_caller_and_corrupts_nothing(workspace_dir, start_offline):
+    offline = start_offline(workspace_dir)
+    s3 = offline.client("s3")
+    s3.create_bucket(Bucket="small")
+    s3.put_object(Bucket="small", Key="before", Body=b"x" * 1000)
+    server = psutil.Process(process.read_state(workspace_dir).pid)
+    unlimited = server.rlimit(psutil.RLIMIT_FSIZE)
+    server.rlimit(psutil.RLIMIT_FSIZE, (2000, unlimited[1]))
+    calls = [
+        lambda: s3.put_object(Bucket="small", Key="before", Body=b"y" * 100_000),
+        lambda: offline.client("iam").create_role(RoleName="r" * 60, AssumeRolePolicyDocument="{}" + " " * 2000),
+    ]
+    with pytest.raises(ClientError) as caught:
+        calls[0]()
+    answer = caught.value.response
+    assert answer["Error"]["Code"] == "InsufficientStorage"
+    assert str(workspace_dir) in answer["Error"]["Message"]
+    assert s3.get_object(Bucket="small", Key="before")["Body"].read() == b"x" * 1000
+    server.rlimit(psutil.RLIMIT_FSIZE, unlimited)
+    s3.put_object(Bucket="small", Key="after", Body=b"z" * 100_000)
+    kill(offline)
+    s3 = start_offline(workspace_dir).client("s3")
+    assert s3.get_object(Bucket="small", Key="before")["Body"].read() == b"x" * 1000
+    assert s3.head_object(Bucket="small", Key="after")["ContentLength"] == 100_000
+
+
+def test_files_of_deleted_objects_are_removed(workspace_dir, start_offline, offline_command):
+    offline = start_offline(workspace_dir)
+    s3 = offline.client("s3")
+    s3.create_bucket(Bucket="files")
+    for number in range(5):
+        s3.put_object(Bucket="files", Key="same", Body=b"%d" % number)
+    s3.put_object(Bucket="files", Key="gone", Body=b"x")
+    s3.delete_object(Bucket="files", Key="gone")
+    offline_command(workspace_dir, "stop")
+    start_offline(workspace_dir)
+    assert len([path for path in (workspace_dir / "objects").rglob("*") if path.is_file()]) == 1
