@@ -1,8 +1,10 @@
 """Validators, models, keys, plans, stages, deployments, MOCK, logs and metrics."""
 
+import io
 import json
 import time
 import uuid
+import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
@@ -67,6 +69,46 @@ def test_a_body_is_held_against_its_model(api, echo, client):
     for path, body in (("/one", {"features": [1]}), ("/one", None), ("/many", [good, {}]), ("/many", good)):
         answer = api.ask(path, "POST", json=body)
         assert (answer.status_code, answer.json()) == (400, {"message": "Invalid request body"})
+
+
+def test_what_exists_is_not_made_twice(api, client):
+    resource = api.resource("liveinference")
+    with pytest.raises(client.exceptions.ConflictException, match="same parent already has this name: liveinference"):
+        api.resource("liveinference")
+    where = {"restApiId": api.id, "resourceId": resource, "httpMethod": "GET", "authorizationType": "NONE"}
+    client.put_method(**where)
+    with pytest.raises(client.exceptions.ConflictException, match="Method already exists for this resource"):
+        client.put_method(**where)
+
+
+def test_an_api_of_another_region(offline, role, api):
+    options = {"region": "eu-west-1"}
+    gateway, functions = offline.client("apigateway", **options), offline.client("lambda", **options)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(
+            "app.py",
+            "import os\ndef handler(e, c):\n    return {'statusCode': 200, 'body': os.environ['AWS_REGION']}\n",
+        )
+    arn = functions.create_function(
+        FunctionName="abroad",
+        Runtime="python3.12",
+        Handler="app.handler",
+        Role=role,
+        Code={"ZipFile": buffer.getvalue()},
+    )["FunctionArn"]
+    functions.add_permission(
+        FunctionName="abroad",
+        StatementId="gateway",
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+    )
+    abroad = type(api)(gateway, gateway.create_rest_api(name="abroad")["id"], offline.endpoint_url)
+    abroad.proxy(abroad.root, "GET", arn)
+    abroad.deploy()
+    assert arn.split(":")[3] == "eu-west-1"
+    assert abroad.ask().text == "eu-west-1"
+    assert "abroad" not in [each["name"] for each in offline.client("apigateway").get_rest_apis()["items"]]
 
 
 def test_a_model_must_be_a_schema(api, client):
@@ -256,7 +298,7 @@ def test_the_access_log_needs_a_role_and_writes_a_line_per_request(api, echo, cl
     api.ask("/nowhere")
     events = eventually(lambda: len(found := logs.filter_log_events(logGroupName=group)["events"]) == 2 and found)
     assert events[0]["message"] == f"GET / 200 127.0.0.1 {answer.headers['x-amzn-RequestId']}"
-    assert events[1]["message"].startswith("GET  403") or " 403 " in events[1]["message"]
+    assert events[1]["message"].startswith("GET - 403 127.0.0.1 ")
 
 
 def test_requests_and_errors_are_counted(api, echo, client, offline, eventually):

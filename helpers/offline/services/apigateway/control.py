@@ -21,6 +21,7 @@ class Control:
     def operations(self) -> dict[str, Callable[[Call], Answer]]:
         return {
             "CreateModel": self.create_model,
+            "CreateResource": self.create_resource,
             "PutMethod": self.put_method,
             "PutIntegration": self.put_integration,
             "CreateDeployment": self.create_deployment,
@@ -38,7 +39,19 @@ class Control:
             raise AwsError("BadRequestException", "Invalid model schema specified", 400) from error
         return self._ask_moto(call)
 
+    def create_resource(self, call: Call) -> Answer:
+        api, parent = self._api(call), call.path.split("/")[4]
+        part = json.loads(call.body).get("pathPart")
+        siblings = api.resources.values() if api is not None else ()
+        if any(each.parent_id == parent and each.path_part == part for each in list(siblings)):
+            raise conflict(f"Another resource with the same parent already has this name: {part}")
+        return self._ask_moto(call)
+
     def put_method(self, call: Call) -> Answer:
+        api, (resource_id, method) = self._api(call), call.path.split("/")[4:7:2]
+        resource = api.resources.get(resource_id) if api is not None else None
+        if resource is not None and method in resource.resource_methods:
+            raise conflict("Method already exists for this resource")
         kind = json.loads(call.body).get("authorizationType", "NONE")
         if kind != "NONE":
             raise unsupported(f"methods with authorization {kind}")
@@ -98,6 +111,10 @@ class Control:
     def _ask_moto(self, call: Call) -> Answer:
         self.kernel.mark_dirty("apigateway")
         return fallthrough.ask_moto(call)
+
+
+def conflict(message: str) -> AwsError:
+    return AwsError("ConflictException", message, 409)
 
 
 def unsupported(what: str) -> AwsError:

@@ -27,7 +27,8 @@ def render(template: str, exchange: Exchange, extra: dict[str, Any] | None = Non
 
     def replace(match: re.Match[str]) -> str:
         if match["context"]:
-            return str(values.get(match["context"], "-"))
+            value = values.get(match["context"])
+            return "-" if value in (None, "") else str(value)
         if match["variable"]:
             return str(exchange.stage.variables.get(match["variable"], "")) if exchange.stage else ""
         return _parameter(match["parameter"], exchange)
