@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from helpers.plots import style
 
-REDRAW_S = 1.0
+REDRAW_S = 0.7
 WAIT_AT_THE_END_S = 15
 
 

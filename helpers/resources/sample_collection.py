@@ -106,20 +106,20 @@ def read_samples(ws: Workshop) -> pd.DataFrame:
 
 
 class Arrivals:
-    """The objects under a prefix: when each arrived and how many samples it holds; each is read once."""
+    """The objects under a prefix: when each was first seen and how many samples it holds; each is read once."""
 
     def __init__(self, ws: Workshop, prefix: str = PREFIX) -> None:
         self.ws, self.prefix = ws, prefix
         self._known: dict[str, tuple[float, int]] = {}
 
     def __call__(self) -> list[tuple[float, int]]:
-        """(seconds since 1970, number of samples) of every object, in the order of arrival."""
+        """(when first seen, in seconds since 1970; number of samples) of every object, in that order."""
         s3, bucket = self.ws.client("s3"), self.ws.bucket("samples")
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=self.prefix):
             for entry in page.get("Contents", []):
                 if entry["Key"] not in self._known:
                     lines = s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read().splitlines()
-                    self._known[entry["Key"]] = entry["LastModified"].timestamp(), sum(1 for line in lines if line)
+                    self._known[entry["Key"]] = time.time(), sum(1 for line in lines if line)
         return sorted(self._known.values())
 
 
