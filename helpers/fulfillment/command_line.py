@@ -15,6 +15,7 @@ from helpers.fulfillment.process import WORLD
 from helpers.fulfillment.scenarios import SCENARIOS
 
 console = Console(stderr=True)
+out = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +45,52 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--context", action="store_true", help="CSV with the context columns too")
     generate.add_argument("--header", action="store_true", help="CSV with a line of names")
     generate.set_defaults(command=_generate)
+    describe = commands.add_parser("describe", help="figures and pictures of samples, as in the data card")
+    describe.add_argument("file", type=Path, nargs="?", default=samples.HISTORY, help="….parquet (the shipped history)")
+    describe.add_argument("--pictures", type=Path, metavar="FOLDER", help="write the pictures of the data card there")
+    describe.set_defaults(command=_describe)
+    drift = commands.add_parser("drift", help="what the scenarios change, measured")
+    drift.add_argument("--rows", type=int, default=50_000, help="samples per scenario (50,000)")
+    drift.set_defaults(command=_drift)
     return parser
+
+
+def _describe(options: argparse.Namespace) -> int:
+    import pandas as pd
+
+    from helpers.fulfillment import describe
+
+    if not options.file.is_file():
+        raise FileNotFoundError(f"There is no file {options.file}; make it with `generate --out {options.file}`.")
+    frame = pd.read_parquet(options.file)
+    table = Table(*describe.HEADINGS)
+    for row in describe.columns(frame):
+        table.add_row(*row)
+    out.print(table)
+    table = Table(show_header=False, box=None)
+    for name, value in describe.facts(frame):
+        table.add_row(name, value)
+    out.print(table)
+    if options.pictures:
+        from helpers.fulfillment import pictures
+
+        options.pictures.mkdir(parents=True, exist_ok=True)
+        for path in pictures.draw(frame, options.pictures):
+            out.print(str(path), soft_wrap=True)
+    return 0
+
+
+def _drift(options: argparse.Namespace) -> int:
+    from helpers.fulfillment import describe
+
+    table = Table("scenario", "mean duration", "noise floor", "retraining helps", "reason")
+    with Progress(TextColumn("scenarios"), BarColumn(), MofNCompleteColumn(), console=console) as progress:
+        task = progress.add_task("scenarios", total=1 + len(SCENARIOS))
+        for row in describe.scenarios(options.rows):
+            table.add_row(*row)
+            progress.advance(task)
+    out.print(table)
+    return 0
 
 
 def _generate(options: argparse.Namespace) -> int:
@@ -61,9 +107,9 @@ def _generate(options: argparse.Namespace) -> int:
         )  # fmt: skip
     table = Table(show_header=False, box=None)
     for name, value in (
-        ("file", str(options.out)), ("samples", f"{options.rows:,}"), ("bytes", f"{written:,}"),
+        ("samples", f"{options.rows:,}"), ("bytes", f"{written:,}"),
         ("sha256", files.checksum(options.out)),
     ):  # fmt: skip
         table.add_row(name, value)
-    Console(file=sys.stdout).print(table)
+    out.print(table)
     return 0

@@ -107,7 +107,7 @@ class InferenceClient:
 def _read(status: int, body: bytes, latency_s: float) -> Answer:
     """What an HTTP answer says: {"prediction_ms": 9876.5, "model": "…"}."""
     if status != 200:
-        outcome = "invalid" if 400 <= status < 500 else "failed"
+        outcome = "invalid" if 400 <= status < 500 and status != 429 else "failed"  # 429: asked too often
         return Answer(outcome, reason=f"HTTP {status}: {body[:200].decode(errors='replace')}", latency_s=latency_s)
     try:
         content = json.loads(body)

@@ -1,0 +1,113 @@
+"""Tiny real servers and clients for the edge compute's tests."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from helpers.fulfillment import generate
+
+
+@pytest.fixture(scope="session")
+def samples():
+    """100,000 ordinary samples, other ones than the shipped history."""
+    return generate(100_000, 42)
+
+
+class InferenceServer:
+    """Answers like the live-inference API; how, is set by its attributes."""
+
+    def __init__(self):
+        self.delay_s, self.status, self.body, self.asked = 0.0, 200, None, []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_GET(self):
+                features = parse_qs(urlsplit(self.path).query, keep_blank_values=True)["features"][0]
+                outer.asked.append(features)
+                time.sleep(outer.delay_s)
+                body = outer.body or json.dumps({"prediction_ms": float(features.split(",")[0]), "model": "v1"})
+                self.send_response(outer.status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}/prod/liveinference"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def inference():
+    server = InferenceServer()
+    yield server
+    server.server.shutdown()
+    server.server.server_close()
+
+
+class Topic:
+    """Takes what boto3's SNS client takes; refuses while `broken`, and rejects single entries in `reject`."""
+
+    def __init__(self):
+        self.messages, self.attributes, self.broken, self.reject = [], [], False, 0
+        self._lock = threading.Lock()
+
+    def publish_batch(self, *, TopicArn, PublishBatchRequestEntries):
+        with self._lock:
+            if self.broken:
+                raise ConnectionError("no network")
+            assert 1 <= len(PublishBatchRequestEntries) <= 10
+            failed = []
+            for entry in PublishBatchRequestEntries:
+                if self.reject:
+                    self.reject -= 1
+                    failed.append({"Id": entry["Id"], "Code": "InternalError", "SenderFault": False})
+                    continue
+                self.messages.append(entry["Message"])
+                self.attributes.append(entry["MessageAttributes"])
+            return {"Successful": [], "Failed": failed}
+
+
+@pytest.fixture
+def topic():
+    return Topic()
+
+
+class Metrics:
+    """Takes what boto3's CloudWatch client takes."""
+
+    def __init__(self):
+        self.data = []
+
+    def put_metric_data(self, *, Namespace, MetricData):
+        assert Namespace == "FulfillmentWorkshop"
+        assert all(len(datum["Values"]) <= 150 for datum in MetricData)
+        self.data.extend(MetricData)
+
+
+@pytest.fixture
+def metrics():
+    return Metrics()
+
+
+@pytest.fixture
+def until():
+    """Waits until something holds, and fails if it does not within 10 s."""
+
+    def wait(condition):
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come true within 10 s"
+            time.sleep(0.01)
+
+    return wait
