@@ -1,0 +1,86 @@
+"""SageMaker: training jobs in processes of their own, tuning jobs, and endpoints that serve the trained models."""
+
+from __future__ import annotations
+
+from helpers.offline.kernel import Kernel, Support
+
+REAL = Support("real")
+
+OPERATIONS = {
+    "CreateTrainingJob": Support(
+        "real", "Built-in XGBoost (3.2-0, 3.0-5, 1.7-1, all trained by xgboost 3.2.0); one instance, File mode, from S3"
+    ),
+    "DescribeTrainingJob": REAL,
+    "ListTrainingJobs": REAL,
+    "StopTrainingJob": REAL,
+    "DeleteTrainingJob": REAL,
+    "CreateModel": Support("real", "one container of a built-in algorithm"),
+    "DescribeModel": REAL,
+    "ListModels": REAL,
+    "DeleteModel": REAL,
+    "CreateEndpointConfig": Support("real", "instance variants; no serverless, asynchronous or shadow variants"),
+    "DescribeEndpointConfig": REAL,
+    "ListEndpointConfigs": REAL,
+    "DeleteEndpointConfig": REAL,
+    "CreateEndpoint": Support("real", "models are loaded into the server; a broken one fails at once, with the reason"),
+    "UpdateEndpoint": Support("real", "blue/green at once, canary or linear, with alarms and rollback; not rolling"),
+    "UpdateEndpointWeightsAndCapacities": REAL,
+    "DescribeEndpoint": Support("real", "image digests are made up"),
+    "ListEndpoints": REAL,
+    "DeleteEndpoint": REAL,
+    "InvokeEndpoint": Support("real", "the log holds a container's errors, not a line for each request"),
+    "AddTags": REAL,
+    "ListTags": Support("real", "one page"),
+    "DeleteTags": REAL,
+}
+
+
+def install(kernel: Kernel) -> None:
+    from helpers.offline.services.sagemaker.capture import Capture
+    from helpers.offline.services.sagemaker.endpoints import Endpoints
+    from helpers.offline.services.sagemaker.invocation_metrics import InvocationMetrics
+    from helpers.offline.services.sagemaker.invocations import Invocations
+    from helpers.offline.services.sagemaker.json_calls import answering
+    from helpers.offline.services.sagemaker.models import EndpointConfigs, Models
+    from helpers.offline.services.sagemaker.store import Store
+    from helpers.offline.services.sagemaker.tags import Tags
+    from helpers.offline.services.sagemaker.training_jobs import TrainingJobs
+
+    store = Store(kernel)
+    jobs, models, configs = TrainingJobs(kernel, store), Models(kernel, store), EndpointConfigs(store)
+    endpoints, tags = Endpoints(kernel, store), Tags(store)
+    metrics, capture = InvocationMetrics(kernel), Capture(kernel)
+    operations = {
+        "CreateTrainingJob": jobs.create,
+        "DescribeTrainingJob": jobs.describe,
+        "ListTrainingJobs": jobs.list,
+        "StopTrainingJob": jobs.stop,
+        "DeleteTrainingJob": jobs.delete,
+        "CreateModel": models.create,
+        "DescribeModel": models.describe,
+        "ListModels": models.list,
+        "DeleteModel": models.delete,
+        "CreateEndpointConfig": configs.create,
+        "DescribeEndpointConfig": configs.describe,
+        "ListEndpointConfigs": configs.list,
+        "DeleteEndpointConfig": configs.delete,
+        "CreateEndpoint": endpoints.create,
+        "DescribeEndpoint": endpoints.describe,
+        "ListEndpoints": endpoints.list,
+        "UpdateEndpoint": endpoints.update,
+        "UpdateEndpointWeightsAndCapacities": endpoints.update_weights,
+        "DeleteEndpoint": endpoints.delete,
+        "AddTags": tags.add,
+        "ListTags": tags.list,
+        "DeleteTags": tags.delete,
+    }
+    for name, operation in operations.items():
+        kernel.hot("sagemaker", name, answering(operation), blocking=True)
+    kernel.hot("sagemaker", "InvokeEndpoint", Invocations(kernel, endpoints, metrics, capture).invoke)
+    kernel.on_start(jobs.recover)
+    kernel.on_start(endpoints.recover)
+    kernel.on_stop(jobs.end)
+    kernel.on_stop(metrics.flush)
+    kernel.on_stop(capture.flush)
+    kernel.every(1.0, metrics.flush, name="sagemaker-metrics")
+    kernel.every(5.0, capture.flush, name="sagemaker-capture")

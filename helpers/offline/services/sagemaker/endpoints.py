@@ -1,0 +1,363 @@
+"""Endpoints: CreateEndpoint, UpdateEndpoint, DeleteEndpoint, weights and capacities; blue/green with alarms."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from typing import Any
+
+from helpers.offline.kernel import AwsError, Call, Kernel
+from helpers.offline.services.sagemaker import job_events
+from helpers.offline.services.sagemaker.fleet import Fleet, Running, load_variant
+from helpers.offline.services.sagemaker.job_log import ContainerLog
+from helpers.offline.services.sagemaker.records import Endpoint, Variant
+from helpers.offline.services.sagemaker.serving.container import LoadError
+from helpers.offline.services.sagemaker.store import Store, invalid, page
+
+log = logging.getLogger("offline.sagemaker")
+EVENT_STATES = {"InService": "IN_SERVICE", "Creating": "CREATING", "Updating": "UPDATING", "Failed": "FAILED"}
+UPDATING = ("Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting")
+
+
+class Endpoints:
+    """`fleets` is what serves, by region and endpoint."""
+
+    def __init__(self, kernel: Kernel, store: Store) -> None:
+        self.kernel = kernel
+        self.store = store
+        self.fleets: dict[tuple[str, str], Fleet] = {}
+        self.logs: dict[tuple[str, str, str], ContainerLog] = {}
+
+    # --- Operations ---------------------------------------------------------------------------------------------------
+
+    def create(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        name = request["EndpointName"]
+        self.store.refuse_existing(call.region, "endpoint", name)
+        self.store.find(call.region, "endpoint-config", request["EndpointConfigName"])
+        endpoint = Endpoint(
+            self.store.arn(call.region, "endpoint", name),
+            name,
+            call.region,
+            request["EndpointConfigName"],
+            list(request.get("Tags", [])),
+            last_deployment=request.get("DeploymentConfig"),
+        )
+        with self.store.lock:
+            self.store.endpoints(call.region)[name] = endpoint
+        self._tell(endpoint)
+        self.kernel.background(self._begin, endpoint)
+        return {"EndpointArn": endpoint.arn}
+
+    def update(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        endpoint = self._idle(call.region, request["EndpointName"])
+        self.store.find(call.region, "endpoint-config", request["EndpointConfigName"])
+        deployment = request.get("DeploymentConfig")
+        if deployment is None and request.get("RetainDeploymentConfig"):
+            deployment = endpoint.last_deployment
+        if deployment and "RollingUpdatePolicy" in deployment:
+            raise AwsError("NotImplemented", "The offline AWS updates endpoints blue/green, not rolling.", 501)
+        with self.store.lock:
+            endpoint.pending = {"EndpointConfigName": request["EndpointConfigName"], "StartTime": time.time()}
+            self._enter(endpoint, "Updating")
+        self._tell(endpoint)
+        self.kernel.background(self._update, endpoint, request, deployment or {})
+        return {"EndpointArn": endpoint.arn}
+
+    def update_weights(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        endpoint = self._idle(call.region, request["EndpointName"])
+        variants = {variant.name: variant for variant in endpoint.variants}
+        wanted = request["DesiredWeightsAndCapacities"]
+        for entry in wanted:
+            if entry["VariantName"] not in variants:
+                raise invalid(f'Could not find production variant "{entry["VariantName"]}" of "{endpoint.arn}".')
+        with self.store.lock:
+            for entry in wanted:
+                variant = variants[entry["VariantName"]]
+                variant.desired_weight = entry.get("DesiredWeight", variant.desired_weight)
+                variant.desired_instances = entry.get("DesiredInstanceCount", variant.desired_instances)
+            self._enter(endpoint, "Updating")
+        self._tell(endpoint)
+        self.kernel.background(self._resize, endpoint)
+        return {"EndpointArn": endpoint.arn}
+
+    def delete(self, call: Call, request: dict[str, Any]) -> None:
+        endpoint = self.store.find(call.region, "endpoint", request["EndpointName"])
+        with self.store.lock:
+            if endpoint.status in UPDATING:
+                raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+            self.store.endpoints(call.region).pop(endpoint.name, None)
+            self.fleets.pop((call.region, endpoint.name), None)
+        endpoint.status = "Deleting"
+        self._tell(endpoint)
+
+    def describe(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        return self.description(self.store.find(call.region, "endpoint", request["EndpointName"]))
+
+    def list(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        return page(
+            list(self.store.endpoints(call.region).values()),
+            request,
+            "Endpoints",
+            lambda endpoint: {
+                "EndpointName": endpoint.name,
+                "EndpointArn": endpoint.arn,
+                "CreationTime": endpoint.created,
+                "LastModifiedTime": endpoint.modified,
+                "EndpointStatus": endpoint.status,
+            },
+            name=lambda endpoint: endpoint.name,
+            times={"CreationTime": lambda one: one.created, "LastModifiedTime": lambda one: one.modified},
+            sorts={
+                "CreationTime": lambda one: one.created,
+                "Name": lambda one: one.name,
+                "Status": lambda one: one.status,
+            },
+            default_sort="CreationTime",
+        )
+
+    def description(self, endpoint: Endpoint) -> dict[str, Any]:
+        config = self.store.configs(endpoint.region).get(endpoint.config)
+        capture = config.request.get("DataCaptureConfig") if config else None
+        pending = None
+        if endpoint.pending and endpoint.status in ("Updating", "RollingBack"):
+            pending = {name: value for name, value in endpoint.pending.items() if name != "deployment"}
+        shown = {
+            "EndpointName": endpoint.name,
+            "EndpointArn": endpoint.arn,
+            "EndpointConfigName": endpoint.config,
+            "ProductionVariants": [self._variant_shown(endpoint, variant) for variant in endpoint.variants] or None,
+            "DataCaptureConfig": _capture_shown(capture),
+            "EndpointStatus": endpoint.status,
+            "FailureReason": endpoint.failure,
+            "CreationTime": endpoint.created,
+            "LastModifiedTime": endpoint.modified,
+            "LastDeploymentConfig": endpoint.last_deployment,
+            "PendingDeploymentSummary": pending,
+        }
+        return {name: value for name, value in shown.items() if value is not None}
+
+    def _variant_shown(self, endpoint: Endpoint, variant: Variant) -> dict[str, Any]:
+        model = self.store.models(endpoint.region).get(variant.model)
+        shown: dict[str, Any] = {"VariantName": variant.name}
+        if model is not None:
+            container = model.request.get("PrimaryContainer") or model.request["Containers"][0]
+            digest = uuid.uuid5(uuid.NAMESPACE_URL, container["Image"]).hex * 2
+            resolved = f"{container['Image'].rpartition(':')[0]}@sha256:{digest}"
+            shown["DeployedImages"] = [
+                {
+                    "SpecifiedImage": container["Image"],
+                    "ResolvedImage": resolved,
+                    "ResolutionTime": endpoint.created,
+                }
+            ]
+        return shown | {
+            "CurrentWeight": variant.weight,
+            "DesiredWeight": variant.desired_weight,
+            "CurrentInstanceCount": variant.instances,
+            "DesiredInstanceCount": variant.desired_instances,
+        }
+
+    # --- Life ---------------------------------------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """After a restart: what was serving serves again; an update that was under way is over."""
+        for region in self.store.regions():
+            for endpoint in self.store.endpoints(region).values():
+                if endpoint.status == "Failed":
+                    continue
+                endpoint.pending = None
+                self.kernel.background(self._begin, endpoint)
+
+    def wait_for_capacity(self, region: str, name: str, variant: str, instances: int) -> bool:
+        """Sets a variant's instance count as Application Auto Scaling does. False where the endpoint is busy."""
+        endpoint = self.store.endpoints(region).get(name)
+        if endpoint is None or endpoint.status != "InService":
+            return False
+        with self.store.lock:
+            for one in endpoint.variants:
+                if one.name == variant:
+                    one.desired_instances = instances
+            self._enter(endpoint, "Updating")
+        self._tell(endpoint)
+        self._resize(endpoint)
+        return True
+
+    def container_log(self, endpoint: Endpoint, variant: str) -> ContainerLog:
+        key = (endpoint.region, endpoint.name, variant)
+        if key not in self.logs:
+            instance = f"i-{uuid.uuid4().hex[:17]}"
+            group = f"/aws/sagemaker/Endpoints/{endpoint.name}"
+            self.logs[key] = ContainerLog(self.kernel, endpoint.region, group, f"{variant}/{instance}")
+        return self.logs[key]
+
+    def _begin(self, endpoint: Endpoint) -> None:
+        try:
+            fleet = self._load(endpoint, endpoint.config, keep=endpoint.variants)
+        except LoadError as error:
+            self._fail(endpoint, str(error))
+            return
+        except Exception as error:
+            log.exception("endpoint %s", endpoint.name)
+            self._fail(endpoint, f"{type(error).__name__}: {error}")
+            return
+        with self.store.lock:
+            if self.store.endpoints(endpoint.region).get(endpoint.name) is not endpoint:
+                return
+            self.fleets[endpoint.region, endpoint.name] = fleet
+            endpoint.variants = [running.variant for running in fleet.blue]
+            self._enter(endpoint, "InService")
+        self._tell(endpoint)
+
+    def _load(self, endpoint: Endpoint, config_name: str, keep: list[Variant]) -> Fleet:
+        """Raises LoadError. Instance counts and weights of `keep` stay as they were."""
+        config = self.store.find(endpoint.region, "endpoint-config", config_name)
+        kept = {variant.name: variant for variant in keep}
+        running: list[Running] = []
+        for entry in config.request["ProductionVariants"]:
+            variant = kept.get(entry["VariantName"]) or variant_of(entry)
+            model = self.store.find(endpoint.region, "model", entry["ModelName"])
+            output = self.container_log(endpoint, variant.name)
+            try:
+                running.append(load_variant(self.kernel, variant, model, config_name))
+            except LoadError as error:
+                output.add(f"[ERROR] {error}")
+                output.flush()
+                raise LoadError(
+                    f"The primary container for production variant {variant.name} did not pass the ping health check. "
+                    f"Please check CloudWatch logs for this endpoint. The container says: {error}"
+                ) from None
+            output.add(f"Model of production variant {variant.name} loaded; GET /ping 200")
+            output.flush()
+        return Fleet(running, config.request.get("DataCaptureConfig"))
+
+    def _update(self, endpoint: Endpoint, request: dict[str, Any], deployment: dict[str, Any]) -> None:
+        try:
+            keep = endpoint.variants if request.get("RetainAllVariantProperties") else []
+            green = self._load(endpoint, request["EndpointConfigName"], keep=[_copied(variant) for variant in keep])
+            problem = self._shift(endpoint, green, deployment)
+        except LoadError as error:
+            problem = str(error)
+        except Exception as error:
+            log.exception("update of endpoint %s", endpoint.name)
+            problem = f"{type(error).__name__}: {error}"
+        with self.store.lock:
+            if self.store.endpoints(endpoint.region).get(endpoint.name) is not endpoint:
+                return
+            blue = self.fleets.get((endpoint.region, endpoint.name))
+            if problem is None:
+                self.fleets[endpoint.region, endpoint.name] = green
+                endpoint.config = request["EndpointConfigName"]
+                endpoint.variants = [running.variant for running in green.blue]
+                endpoint.last_deployment = deployment or endpoint.last_deployment
+            elif blue is not None:
+                blue.green, blue.green_share = [], 0.0
+            endpoint.failure = problem
+            endpoint.pending = None
+            self._enter(endpoint, "InService" if self._serves(endpoint) else "Failed")
+        self._tell(endpoint)
+
+    def _shift(self, endpoint: Endpoint, green: Fleet, deployment: dict[str, Any]) -> str | None:
+        """Moves the traffic in the policy's steps. Returns why it was rolled back, None where it was not."""
+        blue = self.fleets.get((endpoint.region, endpoint.name))
+        policy = deployment.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+        alarms = [alarm["AlarmName"] for alarm in deployment.get("AutoRollbackConfiguration", {}).get("Alarms", [])]
+        wait_s = policy.get("WaitIntervalInSeconds", 0)
+        if blue is None or not policy:
+            return None
+        for share in _shares(policy, green):
+            blue.green, blue.green_share = green.blue, share
+            deadline = time.monotonic() + wait_s
+            while time.monotonic() < deadline or alarms:
+                ringing = self._ringing(endpoint.region, alarms)
+                if ringing:
+                    self._enter(endpoint, "RollingBack")
+                    return f"One or more configured alarms triggered: [{', '.join(ringing)}]. Rolled back."
+                if time.monotonic() >= deadline or self.kernel.stopping.wait(0.5):
+                    break
+        return None
+
+    def _ringing(self, region: str, alarms: list[str]) -> list[str]:
+        if not alarms:
+            return []
+        states = self.kernel.ports.metrics.alarm_states(self.kernel.account_id, region, alarms)
+        return [name for name in alarms if states.get(name) == "ALARM"]
+
+    def _resize(self, endpoint: Endpoint) -> None:
+        fleet = self.fleets.get((endpoint.region, endpoint.name))
+        with self.store.lock:
+            for variant in endpoint.variants:
+                variant.weight, variant.instances = variant.desired_weight, variant.desired_instances
+            for running in fleet.blue if fleet else []:
+                running.resize(running.variant.instances)
+            self._enter(endpoint, "InService")
+        self._tell(endpoint)
+
+    def _serves(self, endpoint: Endpoint) -> bool:
+        return (endpoint.region, endpoint.name) in self.fleets
+
+    def _idle(self, region: str, name: str) -> Endpoint:
+        endpoint = self.store.find(region, "endpoint", name)
+        if endpoint.status in UPDATING:
+            raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+        return endpoint
+
+    def _fail(self, endpoint: Endpoint, reason: str) -> None:
+        with self.store.lock:
+            endpoint.failure = reason[:1024]
+            self._enter(endpoint, "Failed")
+        self._tell(endpoint)
+
+    def _enter(self, endpoint: Endpoint, status: str) -> None:
+        endpoint.status = status
+        endpoint.modified = time.time()
+
+    def _tell(self, endpoint: Endpoint) -> None:
+        self.store.changed()
+        detail = self.description(endpoint)
+        detail["EndpointStatus"] = EVENT_STATES.get(endpoint.status, endpoint.status.upper())
+        job_events.emit(self.kernel, endpoint.region, "Endpoint", detail, endpoint.arn)
+
+
+def variant_of(entry: dict[str, Any]) -> Variant:
+    weight, count = entry.get("InitialVariantWeight", 1.0), entry["InitialInstanceCount"]
+    return Variant(entry["VariantName"], entry["ModelName"], weight, count, entry["InstanceType"], weight, count)
+
+
+def _copied(variant: Variant) -> Variant:
+    from dataclasses import replace
+
+    return replace(variant)
+
+
+def _shares(policy: dict[str, Any], green: Fleet) -> list[float]:
+    """The green fleet's share of the traffic, step by step."""
+    match policy.get("Type"):
+        case "CANARY":
+            return [_size(policy.get("CanarySize"), green, 0.1), 1.0]
+        case "LINEAR":
+            step = max(0.1, _size(policy.get("LinearStepSize"), green, 0.1))
+            count = int(1 / step)
+            return [round(step * position, 6) for position in range(1, count)] + [1.0]
+    return [1.0]
+
+
+def _size(size: dict[str, Any] | None, green: Fleet, default: float) -> float:
+    if not size:
+        return default
+    if size["Type"] == "CAPACITY_PERCENT":
+        return size["Value"] / 100
+    instances = sum(running.variant.instances for running in green.blue)
+    return min(1.0, size["Value"] / max(1, instances))
+
+
+def _capture_shown(capture: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not capture:
+        return None
+    return {
+        "EnableCapture": capture.get("EnableCapture", True),
+        "CaptureStatus": "Started" if capture.get("EnableCapture", True) else "Stopped",
+        "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
+        "DestinationS3Uri": capture["DestinationS3Uri"],
+        "KmsKeyId": capture.get("KmsKeyId", ""),
+    }

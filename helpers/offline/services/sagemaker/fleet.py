@@ -1,0 +1,73 @@
+"""What serves at this moment: the loaded variants of each endpoint, and how traffic is shared among them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from helpers.offline.kernel import AwsError, Kernel
+from helpers.offline.services.sagemaker import images
+from helpers.offline.services.sagemaker.channels import split_uri
+from helpers.offline.services.sagemaker.models import data_url
+from helpers.offline.services.sagemaker.records import Model, Variant
+from helpers.offline.services.sagemaker.serving.container import Container, LoadError, load
+
+
+@dataclass(slots=True)
+class Running:
+    """One variant, its model loaded. `places`: one for each instance, which serves one large request at a time."""
+
+    variant: Variant
+    container: Container
+    config: str
+    places: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.resize(self.variant.instances)
+
+    def resize(self, instances: int) -> None:
+        self.variant.instances = instances
+        self.places = asyncio.Semaphore(max(1, instances))
+
+
+@dataclass(slots=True)
+class Fleet:
+    """The variants of one endpoint. During an update `green` takes `green_share` of the traffic."""
+
+    blue: list[Running]
+    capture: dict[str, Any] | None = None
+    green: list[Running] = field(default_factory=list)
+    green_share: float = 0.0
+
+    def pick(self, wanted: str | None = None) -> Running | None:
+        """By weight, or the variant that is asked for; None where there is no such variant."""
+        side = self.green if self.green and random.random() < self.green_share else self.blue
+        if wanted is not None:
+            found = [running for running in (*side, *self.blue) if running.variant.name == wanted]
+            return found[0] if found else None
+        if len(side) == 1:
+            return side[0]
+        total = sum(running.variant.weight for running in side)
+        point = random.random() * total
+        for running in side:
+            point -= running.variant.weight
+            if point < 0:
+                return running
+        return side[0] if side else None
+
+
+def load_variant(kernel: Kernel, variant: Variant, model: Model, config: str) -> Running:
+    """Raises LoadError."""
+    request = model.request
+    description = request.get("PrimaryContainer") or request["Containers"][0]
+    image = images.built_in(description["Image"])
+    if image is None:
+        raise LoadError(images.why_not(description["Image"]))
+    url = data_url(description) or ""
+    try:
+        archive = kernel.ports.objects.get(*split_uri(url))
+    except AwsError as error:
+        raise LoadError(f"{url} cannot be read: {error.code}: {error.message}") from None
+    return Running(variant, load(image, archive, description.get("Environment", {})), config)

@@ -1,0 +1,140 @@
+"""Models and endpoint configurations: what is to be served, and on what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from helpers.offline.kernel import AwsError, Call, Kernel
+from helpers.offline.services.sagemaker import images, roles
+from helpers.offline.services.sagemaker.channels import split_uri
+from helpers.offline.services.sagemaker.records import EndpointConfig, Model
+from helpers.offline.services.sagemaker.store import Store, invalid, page
+
+
+class Models:
+    def __init__(self, kernel: Kernel, store: Store) -> None:
+        self.kernel = kernel
+        self.store = store
+
+    def create(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        name = request["ModelName"]
+        self.store.refuse_existing(call.region, "model", name)
+        container = request.get("PrimaryContainer")
+        if container is None and len(request.get("Containers", [])) == 1:
+            container = request["Containers"][0]
+        if container is None:
+            raise AwsError("NotImplemented", "The offline AWS serves models of one container.", 501)
+        self._check(request, container)
+        arn = self.store.arn(call.region, "model", name)
+        kept = {key: value for key, value in request.items() if key != "Tags"}
+        self.store.models(call.region)[name] = Model(arn, kept, list(request.get("Tags", [])))
+        return {"ModelArn": arn}
+
+    def describe(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        model = self.store.find(call.region, "model", request["ModelName"])
+        shown = {"EnableNetworkIsolation": False, **model.request}
+        if "PrimaryContainer" in shown:
+            shown["PrimaryContainer"] = {"Mode": "SingleModel", "Environment": {}, **shown["PrimaryContainer"]}
+        return shown | {"CreationTime": model.created, "ModelArn": model.arn}
+
+    def list(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        return page(
+            list(self.store.models(call.region).values()),
+            request,
+            "Models",
+            lambda model: {
+                "ModelName": model.request["ModelName"],
+                "ModelArn": model.arn,
+                "CreationTime": model.created,
+            },
+            name=lambda model: model.request["ModelName"],
+            times={"CreationTime": lambda model: model.created},
+            sorts={"CreationTime": lambda model: model.created, "Name": lambda model: model.request["ModelName"]},
+            default_sort="CreationTime",
+        )
+
+    def delete(self, call: Call, request: dict[str, Any]) -> None:
+        self.store.find(call.region, "model", request["ModelName"])
+        del self.store.models(call.region)[request["ModelName"]]
+
+    def _check(self, request: dict[str, Any], container: dict[str, Any]) -> None:
+        uri = container.get("Image")
+        if uri is None or images.built_in(uri) is None:
+            raise AwsError("NotImplemented", images.why_not(str(uri)), 501)
+        if container.get("Mode", "SingleModel") != "SingleModel":
+            raise AwsError("NotImplemented", "The offline AWS does not serve multi-model containers.", 501)
+        if "ExecutionRoleArn" in request:
+            roles.check_trust(self.kernel, request["ExecutionRoleArn"])
+        data = data_url(container)
+        if data is None:
+            raise invalid("The container needs ModelDataUrl.")
+        try:
+            self.kernel.ports.objects.local_path(*split_uri(data))
+        except AwsError:
+            raise invalid(f"Could not find model data at {data}.") from None
+
+
+def data_url(container: dict[str, Any]) -> str | None:
+    return container.get("ModelDataUrl") or container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
+
+
+class EndpointConfigs:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def create(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        name = request["EndpointConfigName"]
+        self.store.refuse_existing(call.region, "endpoint-config", name)
+        for unsupported in ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants"):
+            if request.get(unsupported):
+                raise AwsError("NotImplemented", f"The offline AWS does not support {unsupported}.", 501)
+        variants = request.get("ProductionVariants", [])
+        if not variants:
+            raise invalid("An endpoint configuration needs ProductionVariants.")
+        names = [variant["VariantName"] for variant in variants]
+        if len(set(names)) < len(names):
+            raise invalid("The names of production variants must be unique.")
+        for variant in variants:
+            if "ServerlessConfig" in variant:
+                raise AwsError("NotImplemented", "The offline AWS does not support serverless variants.", 501)
+            for needed in ("ModelName", "InstanceType", "InitialInstanceCount"):
+                if needed not in variant:
+                    raise invalid(f"The production variant {variant['VariantName']} needs {needed}.")
+            self.store.find(call.region, "model", variant["ModelName"])
+        arn = self.store.arn(call.region, "endpoint-config", name)
+        kept = {key: value for key, value in request.items() if key != "Tags"}
+        kept["ProductionVariants"] = [{"InitialVariantWeight": 1.0, **variant} for variant in variants]
+        self.store.configs(call.region)[name] = EndpointConfig(arn, kept, list(request.get("Tags", [])))
+        return {"EndpointConfigArn": arn}
+
+    def describe(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        config = self.store.find(call.region, "endpoint-config", request["EndpointConfigName"])
+        return {
+            "EnableNetworkIsolation": False,
+            **config.request,
+            "EndpointConfigArn": config.arn,
+            "CreationTime": config.created,
+        }
+
+    def list(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        return page(
+            list(self.store.configs(call.region).values()),
+            request,
+            "EndpointConfigs",
+            lambda config: {
+                "EndpointConfigName": config.request["EndpointConfigName"],
+                "EndpointConfigArn": config.arn,
+                "CreationTime": config.created,
+            },
+            name=lambda config: config.request["EndpointConfigName"],
+            times={"CreationTime": lambda config: config.created},
+            sorts={
+                "CreationTime": lambda config: config.created,
+                "Name": lambda config: config.request["EndpointConfigName"],
+            },
+            default_sort="CreationTime",
+        )
+
+    def delete(self, call: Call, request: dict[str, Any]) -> None:
+        self.store.find(call.region, "endpoint-config", request["EndpointConfigName"])
+        del self.store.configs(call.region)[request["EndpointConfigName"]]

@@ -1,0 +1,239 @@
+"""Training jobs: CreateTrainingJob, DescribeTrainingJob, ListTrainingJobs, StopTrainingJob."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from helpers.offline.kernel import AwsError, Call, Kernel
+from helpers.offline.services.sagemaker import channels, images, job_events, job_metrics, roles
+from helpers.offline.services.sagemaker.job_run import JobRun, enter
+from helpers.offline.services.sagemaker.records import TrainingJob
+from helpers.offline.services.sagemaker.store import Store, invalid, page
+
+PLACES = max(3, os.cpu_count() or 2)  # jobs that work at once; more wait in "Starting"
+CHANNEL_DEFAULTS = {"CompressionType": "None", "RecordWrapperType": "None"}
+INTERRUPTED = (
+    "InternalServerError: The offline AWS ended while this training job was running. Please start the job again."
+)
+
+
+class TrainingJobs:
+    """`watchers` are told of every change of a job."""
+
+    def __init__(self, kernel: Kernel, store: Store) -> None:
+        self.kernel = kernel
+        self.store = store
+        self.places = threading.Semaphore(PLACES)
+        self.runs: dict[tuple[str, str], JobRun] = {}
+        self.watchers: list[Callable[[TrainingJob], None]] = []
+
+    # --- Operations ---------------------------------------------------------------------------------------------------
+
+    def create(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        job = self.start(call.region, request)
+        return {"TrainingJobArn": job.arn}
+
+    def start(self, region: str, request: dict[str, Any], **tuning: Any) -> TrainingJob:
+        """Checks the request, and has the job run. Raises AwsError."""
+        name = request["TrainingJobName"]
+        image = self._check(region, request)
+        definitions = job_metrics.injected(image)
+        if objective := tuning.pop("objective", None):
+            definitions.append({"Name": "ObjectiveMetric", "Regex": _regex_of(definitions, objective)})
+        job = TrainingJob(
+            self.store.arn(region, "training-job", name),
+            name,
+            region,
+            {name: value for name, value in request.items() if name != "Tags"},
+            list(request.get("Tags", [])),
+            metric_definitions=definitions,
+            **tuning,
+        )
+        with self.store.lock:
+            jobs = self.store.training_jobs(region)
+            if any(taken.lower() == name.lower() for taken in jobs):
+                raise AwsError(
+                    "ResourceInUse",
+                    "Training job names must be unique within an AWS account and region, and a training job with this "
+                    f"name already exists ({job.arn})",
+                )
+            enter(job, "Starting")
+            jobs[name] = job
+        run = self.runs[region, name] = JobRun(self.kernel, job, self._changed)
+        threading.Thread(target=self._run, args=(run,), name=f"training {name}", daemon=True).start()
+        self._tell(job)
+        return job
+
+    def describe(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        return description(self.store.find(call.region, "training-job", request["TrainingJobName"]))
+
+    def list(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        return page(
+            list(self.store.training_jobs(call.region).values()),
+            request,
+            "TrainingJobSummaries",
+            summary,
+            name=lambda job: job.name,
+            times={"CreationTime": lambda job: job.created, "LastModifiedTime": lambda job: job.modified},
+            sorts={
+                "CreationTime": lambda job: job.created,
+                "Name": lambda job: job.name,
+                "Status": lambda job: job.status,
+            },
+            default_sort="CreationTime",
+        )
+
+    def stop(self, call: Call, request: dict[str, Any]) -> None:
+        job = self.store.find(call.region, "training-job", request["TrainingJobName"])
+        self.stop_job(job)
+
+    def stop_job(self, job: TrainingJob) -> None:
+        """Raises AwsError where it has ended."""
+        with self.store.lock:
+            if job.status not in ("InProgress", "Stopping"):
+                raise invalid(f"The request was rejected because the training job is in status {job.status}.")
+            if job.status == "InProgress":
+                job.status = "Stopping"
+                enter(job, "Stopping")
+        run = self.runs.get((job.region, job.name))
+        if run is not None:
+            self._tell(job)
+            run.stop()
+
+    def delete(self, call: Call, request: dict[str, Any]) -> None:
+        job = self.store.find(call.region, "training-job", request["TrainingJobName"])
+        with self.store.lock:
+            if job.status in ("InProgress", "Stopping"):
+                raise invalid(f"The request was rejected because the training job is in status {job.status}.")
+            self.store.training_jobs(call.region).pop(job.name, None)
+
+    # --- Life ---------------------------------------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """After a restart: what was running is no longer."""
+        for region in self.store.regions():
+            for job in self.store.training_jobs(region).values():
+                if job.status in ("InProgress", "Stopping"):
+                    enter(job, "Failed", INTERRUPTED)
+                    job.transitions[-1]["EndTime"] = job.transitions[-1]["StartTime"]
+                    job.status, job.failure, job.ended = "Failed", INTERRUPTED, time.time()
+                    self._tell(job)
+        self.store.changed()
+
+    def end(self) -> None:
+        """The server ends: so do the processes of the jobs, which are found interrupted at the next start."""
+        for run in list(self.runs.values()):
+            if run.process is not None and run.process.poll() is None:
+                run.job = _detached(run.job)
+                run.process.kill()
+
+    def _run(self, run: JobRun) -> None:
+        try:
+            run.run(self.places)
+        finally:
+            self.runs.pop((run.job.region, run.job.name), None)
+
+    def _changed(self, job: TrainingJob) -> None:
+        self.store.changed()
+        self._tell(job)
+
+    def _tell(self, job: TrainingJob) -> None:
+        for watcher in self.watchers:
+            watcher(job)
+        job_events.emit(self.kernel, job.region, "Training Job", description(job), job.arn)
+
+    def _check(self, region: str, request: dict[str, Any]) -> images.Image:
+        """What the service checks before it accepts a job. Raises AwsError."""
+        specification = request.get("AlgorithmSpecification", {})
+        uri = specification.get("TrainingImage")
+        if uri is None:
+            raise AwsError("NotImplemented", "The offline AWS trains with AlgorithmSpecification.TrainingImage.", 501)
+        image = images.built_in(uri)
+        if image is None:
+            raise AwsError("NotImplemented", images.why_not(uri), 501)
+        for name in ("TrainingInputMode",):
+            if specification.get(name) == "Pipe" and image.algorithm != "xgboost":
+                raise AwsError("NotImplemented", "The offline AWS does not support Pipe mode; use File.", 501)
+        if {"sagemaker_program", "sagemaker_submit_directory"} & set(request.get("HyperParameters", {})):
+            raise AwsError("NotImplemented", "The offline AWS does not support script mode.", 501)
+        resources = request.get("ResourceConfig") or {}
+        if "InstanceType" not in resources or "InstanceCount" not in resources:
+            raise invalid("ResourceConfig needs InstanceType and InstanceCount.")
+        if resources["InstanceCount"] > 1:
+            raise AwsError("NotImplemented", "The offline AWS trains with InstanceCount 1.", 501)
+        roles.check_trust(self.kernel, request["RoleArn"])
+        channels.check(self.kernel, region, request["RoleArn"], request.get("InputDataConfig", []))
+        return image
+
+
+def _detached(job: TrainingJob) -> TrainingJob:
+    """A copy, so that what the ending run still notes does not reach the record."""
+    from copy import deepcopy
+
+    return deepcopy(job)
+
+
+def _regex_of(definitions: list[dict[str, str]], objective: str) -> str:
+    for definition in definitions:
+        if definition["Name"] == objective:
+            return definition["Regex"]
+    raise invalid(f"The objective metric {objective} isn't valid for this algorithm. Choose a valid objective metric.")
+
+
+def description(job: TrainingJob) -> dict[str, Any]:
+    """DescribeTrainingJob's answer."""
+    request = job.request
+    channels_shown = [CHANNEL_DEFAULTS | channel for channel in request.get("InputDataConfig", [])]
+    specification = {
+        "TrainingInputMode": "File",
+        **request["AlgorithmSpecification"],
+        "MetricDefinitions": job.metric_definitions,
+        "EnableSageMakerMetricsTimeSeries": False,
+    }
+    shown: dict[str, Any] = {
+        "TrainingJobName": job.name,
+        "TrainingJobArn": job.arn,
+        "TuningJobArn": job.tuning_arn,
+        "ModelArtifacts": {"S3ModelArtifacts": job.artifact} if job.artifact else None,
+        "TrainingJobStatus": job.status,
+        "SecondaryStatus": job.secondary,
+        "FailureReason": job.failure,
+        "HyperParameters": request.get("HyperParameters"),
+        "AlgorithmSpecification": specification,
+        "RoleArn": request["RoleArn"],
+        "InputDataConfig": channels_shown or None,
+        "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]},
+        "ResourceConfig": request["ResourceConfig"],
+        "StoppingCondition": request.get("StoppingCondition", {"MaxRuntimeInSeconds": 86400}),
+        "CreationTime": job.created,
+        "TrainingStartTime": job.started,
+        "TrainingEndTime": job.ended,
+        "LastModifiedTime": job.modified,
+        "SecondaryStatusTransitions": list(job.transitions),
+        "FinalMetricDataList": job_metrics.final(job.metrics) or None,
+        "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
+        "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
+        "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
+        "Environment": request.get("Environment"),
+    }
+    if job.started and job.ended:
+        seconds = max(1, round(job.ended - job.started))
+        shown |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def summary(job: TrainingJob) -> dict[str, Any]:
+    shown = {
+        "TrainingJobName": job.name,
+        "TrainingJobArn": job.arn,
+        "CreationTime": job.created,
+        "TrainingEndTime": job.ended,
+        "LastModifiedTime": job.modified,
+        "TrainingJobStatus": job.status,
+        "SecondaryStatus": job.secondary,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
