@@ -7,6 +7,7 @@ import time
 import uuid
 import zipfile
 
+import psutil
 import pytest
 
 TRUST = {
@@ -35,6 +36,19 @@ def eventually():
         return found
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def gone():
+    """gone(pid) -> whether the process runs no more."""
+
+    def look(pid: int) -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    return look
 
 
 @pytest.fixture(scope="session")

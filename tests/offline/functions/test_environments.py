@@ -152,11 +152,11 @@ def test_files_and_memory_are_limited(client, make_function):
     assert call(client, name, "file")["errorType"] == "OSError"
 
 
-def test_deleting_a_function_ends_its_processes(client, make_function, eventually):
+def test_deleting_a_function_ends_its_processes(client, make_function, eventually, gone):
     name = make_function(PID)
     pid = call(client, name)[0]
     assert psutil.pid_exists(pid)
     client.delete_function(FunctionName=name)
-    eventually(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: gone(pid))
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.get_function(FunctionName=name)

@@ -67,10 +67,6 @@ def ask(environment, payload: bytes = b"1") -> bytes:
     return asyncio.run(exchange())
 
 
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-
-
 def test_what_was_given_back_is_taken_again(environments, settings):
     first = take(environments, settings)
     assert ask(first, b'{"a": 1}') == b'{"a": 1}'
@@ -78,7 +74,7 @@ def test_what_was_given_back_is_taken_again(environments, settings):
     assert take(environments, settings) is first
 
 
-def test_other_settings_get_another_environment_and_the_old_one_ends(environments, settings, eventually):
+def test_other_settings_get_another_environment_and_the_old_one_ends(environments, settings, eventually, gone):
     first = take(environments, settings)
     pid = first.process.pid
     environments.give_back(first)
@@ -92,7 +88,7 @@ def test_other_settings_get_another_environment_and_the_old_one_ends(environment
     eventually(lambda: gone(busy))
 
 
-def test_idle_environments_end_after_a_while(environments, settings, eventually, monkeypatch):
+def test_idle_environments_end_after_a_while(environments, settings, eventually, gone, monkeypatch):
     environment = take(environments, settings)
     pid = environment.process.pid
     environments.give_back(environment)
