@@ -112,4 +112,5 @@ def _generate(options: argparse.Namespace) -> int:
     ):  # fmt: skip
         table.add_row(name, value)
     out.print(table)
+    out.print(str(options.out), soft_wrap=True, highlight=False)
     return 0
