@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -20,18 +21,21 @@ SageMaker:
 
 def client_environment(directory: Path, state: State) -> dict[str, str]:
     """What a client process needs. Writes the SageMaker SDK's configuration into the workspace if it is missing."""
+    region = os.environ.get("WORKSHOP_REGION") or state.region
     return {
         "AWS_ENDPOINT_URL": state.endpoint_url,
         "AWS_ACCESS_KEY_ID": state.access_key_id,
         "AWS_SECRET_ACCESS_KEY": state.secret_access_key,
-        "AWS_DEFAULT_REGION": state.region,
-        "AWS_REGION": state.region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": str(_file(directory / "aws-config", "")),
         "AWS_SHARED_CREDENTIALS_FILE": str(_file(directory / "aws-credentials", "")),
         "AWS_PAGER": "",
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(
-            _file(directory / "sagemaker.yaml", SDK_CONFIGURATION.format(bucket=default_bucket(state)))
+            _file(
+                directory / "sagemaker.yaml", SDK_CONFIGURATION.format(bucket=default_bucket(region, state.account_id))
+            )
         ),
     }
 
@@ -40,9 +44,9 @@ def client_environment(directory: Path, state: State) -> dict[str, str]:
 UNSET = ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ROLE_ARN")
 
 
-def default_bucket(state: State) -> str:
+def default_bucket(region: str, account_id: str) -> str:
     """The bucket that the SageMaker SDK uses where none is named, as it would call it on AWS."""
-    return f"sagemaker-{state.region}-{state.account_id}"
+    return f"sagemaker-{region}-{account_id}"
 
 
 def shell_exports(environment: dict[str, str]) -> str:

@@ -316,11 +316,14 @@ class Kernel:
         self, role_arn: str, session_name: str, duration_s: int = 3600, *, policy: str | None = None
     ) -> Credentials:
         """Temporary credentials of a role, as the service itself would get them (Lambda, SageMaker, Firehose)."""
+        from moto.iam.models import iam_backends
         from moto.sts.models import sts_backends
 
         backend = sts_backends[self.account_id]["aws"]
         now = datetime.now(UTC).replace(tzinfo=None)
-        backend.assumed_roles[:] = [session for session in backend.assumed_roles if session.expiration > now]
+        for session in [session for session in backend.assumed_roles if session.expiration <= now]:
+            backend.assumed_roles.remove(session)
+            iam_backends[self.account_id]["aws"].access_keys.pop(session.access_key_id, None)
         session = backend.assume_role(
             region_name=self.workspace.region,
             role_session_name=session_name,
