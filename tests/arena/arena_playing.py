@@ -22,7 +22,7 @@ FEATURES = (
 )
 TOKEN = "the-instructor's-token-for-tests-0123456789"
 QUICK = Settings(
-    seconds=6, rate=20, warm_up_seconds=0, window=50, minimum=10, speed=100, hide_seconds=0, seed=5, deadline_seconds=1
+    seconds=5, rate=20, warm_up_seconds=0, window=50, minimum=10, speed=100, hide_seconds=0, seed=5, deadline_seconds=1
 )
 
 
@@ -48,10 +48,11 @@ class Running:
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/"
         self.store = Store(path)
         options.setdefault("source", world)
+        self._wrap = options.pop("wrap", lambda app: app)
         self.arena = Arena(self.store, Guard.parse(allow), TOKEN, settings, **options)
 
     def __enter__(self):
-        config = uvicorn.Config(self.arena.app, log_level="warning", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(self._wrap(self.arena.app), log_level="warning", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]}, daemon=True)
         self._thread.start()

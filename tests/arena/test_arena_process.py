@@ -14,7 +14,7 @@ from helpers import arena
 from helpers.arena import place
 from helpers.arena.client import ArenaError
 
-SHORT = {"seconds": 8, "rate": 20, "speed": 200, "warm_up_seconds": 0, "window": 50, "minimum": 10, "show": False}
+SHORT = {"seconds": 6, "rate": 20, "speed": 200, "warm_up_seconds": 0, "window": 50, "minimum": 10, "show": False}
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_the_score_is_the_rmse_over_the_last_interactions_that_ended(arena, part
     for number in stream.ending:  # in the order in which they end, none after the round's end
         event = stream.interaction(number)
         errors.append(event.fc_avg_ms + 500 - event.duration_ms)
-    assert row["count"] == len(errors) > 90
+    assert row["count"] == len(errors) > 75
     assert row["score"] == round(math.sqrt(statistics.fmean(e * e for e in errors[-50:])), 1)
     assert row["whole"] == round(math.sqrt(statistics.fmean(e * e for e in errors)))
     assert row["availability"] == 1.0
@@ -57,7 +57,7 @@ def test_everybody_is_asked_about_the_same_interactions_and_bad_company_is_not_n
 
 
 def test_locked_results_stand_still_until_they_are_revealed(arena, participants):
-    running = arena(settings=dataclasses.replace(QUICK, hide_seconds=3.0))
+    running = arena(settings=dataclasses.replace(QUICK, hide_seconds=2.0))
     running.enter(f"{participants.url}/good/0", "a")
     running.act("start")
     locked = running.wait(lambda s: s["phase"] == "locked")
@@ -134,7 +134,7 @@ def test_the_instructor_ends_a_round_early_and_what_ended_counts(arena, particip
 
 
 def test_two_rounds_can_be_compared(arena, participants):
-    running = arena(settings=dataclasses.replace(QUICK, seconds=5))
+    running = arena(settings=QUICK)
     _, made = running.enter(f"{participants.url}/good/3000", "a")
     played(running)
     running.act("reveal")

@@ -1,0 +1,242 @@
+"""The arena's pages as people use them."""
+
+import dataclasses
+import re
+
+import pytest
+from arena_playing import QUICK, TOKEN, poll
+
+LONGER = dataclasses.replace(QUICK, seconds=60)
+PHONE = (390, 844)
+EVIL = "<img src=x onerror=window.hacked=1>"
+
+
+def until(page, expression):
+    """Wait for the page; by asking it again, since its policy forbids scripts that wait inside it."""
+    poll(lambda: page.evaluate(expression))
+
+
+def enter(running, participants, count):
+    for i in range(count):
+        assert running.enter(f"{participants.url}/good/{i * 400}", f"player {i}")[0] == 201
+
+
+def names(page, selector):
+    return [e.inner_text() for e in page.locator(selector).all()]
+
+
+def test_the_board_from_the_first_entry_to_the_podium(arena, participants, visit):
+    running = arena(settings=dataclasses.replace(QUICK, seconds=8, hide_seconds=3))
+    page = visit(running.url)
+    page.get_by_text("Open for entries", exact=True).wait_for()
+    enter(running, participants, 5)
+    page.locator(".row .alias", has_text="player 4").wait_for()  # appears without a reload
+    running.act("start")
+    page.locator("#phase", has_text="live").wait_for()
+    until(page, "document.querySelectorAll('.card:not(.is-empty)').length === 3")
+    until(page, "document.querySelectorAll('.row .score').length >= 3")
+    running.wait(lambda s: s["clock"] > 3)
+    shown = names(page, ".card-alias") + names(page, ".grid .alias")
+    assert len(shown) == 6  # five and the FC average
+    assert re.fullmatch(r"0:0[0-7]", page.locator("#clock").inner_text())
+    page.get_by_text("Results are locked").wait_for()
+    frozen = names(page, ".card-score")
+    running.wait(lambda s: s["finished"])
+    page.get_by_text("The round is over. Who won?").wait_for()
+    assert names(page, ".card-score") == frozen
+    running.act("reveal")
+    page.get_by_text("This is what happened after the lock").wait_for()
+    page.get_by_text(re.compile(r" wins$|is the best of the room")).wait_for(timeout=40_000)
+    rows = running.state()["rows"]
+    assert names(page, ".card-alias") == [r["alias"] for r in rows[:3]]
+    assert names(page, ".grid .alias") == [r["alias"] for r in rows[3:]]
+    assert page.locator(".card.is-winner").count() == 1
+    page.get_by_role("button", name="Play the reveal").wait_for()
+
+
+def test_rows_move_when_ranks_do(arena, participants, visit):
+    running = arena(settings=dataclasses.replace(LONGER, window=20, rate=40))
+    enter(running, participants, 8)
+    entry = running.store.entries()[1]
+    page = visit(running.url)
+    running.act("start")
+    until(page, "document.querySelectorAll('.row').length === 6 && !document.querySelector('.row .sign-waiting')")
+    assert "player 0" in names(page, ".card-alias")
+    running.arena.engine.renew(running.store.change_entry(entry.id, url=f"{participants.url}/good/90000"))
+    until(page, "document.querySelector('.grid li:last-child .alias').textContent === 'player 0'")
+
+
+def test_what_is_wrong_with_an_entry_is_said_on_the_board(arena, participants, visit):
+    running = arena(settings=LONGER)
+    enter(running, participants, 5)
+    entry = running.store.entries()[-1]
+    running.arena.engine.renew(running.store.change_entry(entry.id, url=f"{participants.url}/status/502"))
+    page = visit(running.url)
+    running.act("start")
+    row = page.locator(".row", has_text="player 4")
+    row.get_by_text("HTTP error", exact=True).wait_for()
+    assert row.locator(".sign-error").count() == 1
+
+
+@pytest.mark.parametrize("path", ["", "phone", f"instructor#{TOKEN}"])
+def test_names_are_text_on_every_page(arena, participants, visit, path):
+    running = arena(settings=LONGER)
+    enter(running, participants, 1)
+    running.arena.engine.renew(running.store.change_entry(2, alias=EVIL))  # past the rules for names
+    page = visit(running.url + path)
+    page.get_by_text(EVIL).first.wait_for(state="attached")
+    running.act("start")
+    until(page, "document.getElementById('phase').textContent === 'live'")
+    page.wait_for_timeout(700)
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_the_phone_shows_ones_own_place(arena, participants, visit):
+    running = arena(settings=LONGER)
+    enter(running, participants, 3)
+    running.act("start")
+    page = visit(running.url + "phone", PHONE)
+    page.get_by_label("My entry", exact=True).last.select_option("player 1")
+    until(page, "/^[1-4]\\.$/.test(document.getElementById('place').textContent)")
+    assert page.locator("li.is-mine .alias").inner_text() == "player 1"
+    page.reload()
+    page.locator("#card").wait_for()  # remembered
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_one_enters_from_the_phone_and_is_told_what_is_wrong(arena, participants, visit):
+    running = arena()
+    page = visit(running.url + "phone", PHONE)
+    page.get_by_text("Enter the arena").click()
+    page.get_by_label("URL of your live-inference API").fill(f"{participants.url}/status/502")
+    page.get_by_role("button", name="Enter").click()
+    page.get_by_text("the function behind it failed").wait_for()
+    page.get_by_label("URL of your live-inference API").fill(f"{participants.url}/good/0")
+    page.get_by_label("Alias (leave empty to get one)").fill("Ada")
+    page.get_by_role("button", name="Enter").click()
+    page.get_by_text("You are in, as Ada.").wait_for()
+    page.locator(".list .alias", has_text="Ada").wait_for()
+
+
+def test_the_instructor_plays_a_round_by_hand(arena, participants, visit):
+    running = arena(settings=LONGER)
+    enter(running, participants, 2)
+    page = visit(running.url + f"instructor#{TOKEN}", (1400, 1000))
+    press = lambda name: page.get_by_role("button", name=name, exact=True).click()  # noqa: E731
+    press("Start the round")
+    assert TOKEN not in page.url
+    page.locator("#phase", has_text="live").wait_for()
+    press("Pause")
+    page.locator("#phase", has_text="paused").wait_for()
+    press("Go on")
+    press("Rename player 0")
+    page.locator("#reply").fill("renamed")
+    press("Yes")
+    page.get_by_role("cell", name="renamed", exact=True).wait_for()
+    press("Remove player 1")
+    press("Yes")
+    page.get_by_text("Removed.").wait_for()
+    running.wait(lambda s: s["clock"] > 5.1)
+    press("Lock results")
+    page.locator("#phase", has_text="locked").wait_for()
+    press("End now")
+    press("Yes")
+    page.get_by_text("Reveal when the room is ready").wait_for()
+    press("Reveal")
+    page.locator("#phase", has_text="final").wait_for()
+    with page.expect_download() as download:
+        press("CSV")
+    assert download.value.path().read_text().startswith("entry,alias")
+    press("New round")
+    page.locator("#phase", has_text="open for entries").wait_for()
+    assert [r["alias"] for r in running.state()["rows"]] == ["FC average", "renamed"]
+
+
+def test_the_instructors_page_opens_with_the_token_alone(arena, visit):
+    page = visit(arena().url + "instructor")
+    field = page.get_by_label(re.compile("Instructor's token"))
+    field.fill("wrong")
+    field.press("Enter")
+    page.get_by_text("needs the instructor's token").wait_for()
+    assert page.locator("#desk").is_hidden()
+    field.fill(TOKEN)
+    field.press("Enter")
+    page.locator("#desk").wait_for()
+
+
+@pytest.mark.parametrize("count", [0, 5, 60, 200])
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_every_row_is_on_the_screen(arena, visit, count, scheme):
+    running = arena(settings=LONGER)
+    for i in range(count):
+        running.arena.engine.enter(running.store.add_entry(f"somebody-{i:03d}", "http://127.0.0.1:1/", "learner", ""))
+    running.arena.board.refresh()
+    page = visit(running.url, color_scheme=scheme)
+    until(page, f"document.querySelectorAll('.row').length === {count + 1}")
+    page.wait_for_timeout(800)
+    outside = page.evaluate("""() => [...document.querySelectorAll('.row')].filter(row => {
+        const box = row.getBoundingClientRect();
+        const field = document.querySelector('.field').getBoundingClientRect();
+        return box.left < field.left - 1 || box.right > field.right + 1 || box.bottom > field.bottom + 1;
+    }).length""")
+    assert outside == 0
+    small = page.evaluate("parseFloat(getComputedStyle(document.querySelector('.row')).fontSize)")
+    assert small >= (18 if count <= 60 else 13)
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+def prefixed(app, prefix):
+    """The arena as JupyterLab's proxy serves it: under a path, which it takes away."""
+
+    async def proxy(scope, receive, send):
+        if scope["type"] == "http":
+            assert scope["path"].startswith(prefix), scope["path"]
+            scope = {**scope, "path": scope["path"][len(prefix) - 1 :], "raw_path": None}
+        await app(scope, receive, send)
+
+    return proxy
+
+
+@pytest.mark.parametrize("path", ["", "phone", f"instructor#{TOKEN}"])
+def test_the_pages_work_behind_a_proxys_path(arena, participants, visit, path):
+    prefix = "/user/ada/proxy/8765/"
+    running = arena(wrap=lambda app: prefixed(app, prefix))
+    page = visit(running.url.rstrip("/") + prefix + path)
+    until(page, "document.getElementById('phase').textContent === 'open for entries'")
+    if not path:
+        page.locator("#qr").wait_for()
+        assert "/user/ada/proxy/8765/phone" in page.locator("#qr-image").get_attribute("alt")
+
+
+def test_where_no_stream_comes_through_the_page_polls(arena, participants, browser, visit):
+    running = arena(settings=LONGER)
+    page = visit("about:blank")
+    page.route("**/events?*", lambda route: route.abort())
+    page.goto(running.url)
+    enter(running, participants, 1)
+    page.locator(".row .alias", has_text="player 0").wait_for(timeout=20_000)
+
+
+def test_reduced_motion_is_respected_and_the_theme_can_be_chosen(arena, visit):
+    page = visit(arena().url, reduced_motion="reduce", color_scheme="light")
+    page.locator(".row").wait_for()
+    assert page.evaluate("getComputedStyle(document.querySelector('.row')).transitionDuration") in ("0s", "0s, 0s")
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    before = page.evaluate(ground)
+    page.get_by_role("button", name="Dark or light").press("Enter")
+    assert page.evaluate(ground) != before
+    page.reload()
+    assert page.evaluate(ground) != before
+
+
+@pytest.mark.parametrize("path", ["", "phone", f"instructor#{TOKEN}"])
+def test_everything_one_can_use_has_a_name(arena, visit, path):
+    page = visit(arena().url + path)
+    until(page, "document.getElementById('phase').textContent === 'open for entries'")
+    nameless = page.evaluate("""() => [...document.querySelectorAll('button, a, input, select')]
+        .filter(e => e.offsetParent && !(e.textContent.trim() || e.ariaLabel || e.labels?.length))
+        .map(e => e.outerHTML)""")
+    assert nameless == []
+    assert page.evaluate("[...document.images].filter(i => !i.hasAttribute('alt')).length") == 0
+    assert page.locator("h1").count() == 1
