@@ -1,0 +1,251 @@
+"""Putting and reading metrics, over one store of series per region."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.cloudwatch.models import Alarm, cloudwatch_backends
+
+from helpers.offline.kernel import Answer, AwsError, Call, Kernel
+from helpers.offline.services.cloudwatch import expressions
+from helpers.offline.services.cloudwatch.series import Key, Store, dimensions_of
+
+OLDEST_S, NEWEST_S = 14 * 86_400, 2 * 3600  # https://docs.aws.amazon.com/AmazonCloudWatch/…/API_PutMetricData.html
+DATAPOINT_LIMIT = 1440
+
+
+class Metrics:
+    """ports.metrics."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.stores: dict[str, Store] = {}
+
+    def store(self, region: str) -> Store:
+        found = self.stores.get(region)
+        return found if found is not None else self.stores.setdefault(region, Store())
+
+    # --- for other services -------------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        account_id: str,
+        region: str,
+        namespace: str,
+        name: str,
+        dimensions: dict[str, str],
+        value: float,
+        *,
+        unit: str = "None",
+        timestamp: float | None = None,
+    ) -> None:
+        key = (namespace, name, tuple(sorted(dimensions.items())))
+        self.store(region).put(key, value, unit, time.time() if timestamp is None else timestamp)
+        self.kernel.mark_dirty("metrics")
+
+    def alarm_states(self, account_id: str, region: str, names: Sequence[str]) -> dict[str, str]:
+        alarms = cloudwatch_backends[account_id][region].alarms
+        return {name: alarms[name].state_value for name in names if name in alarms}
+
+    def statistic_by_period(self, region: str, alarm: Alarm, start: int, end: int) -> list[tuple[int, float]]:
+        """(start of the period, the alarm's statistic) for periods with data."""
+        dimensions = tuple(sorted((one.name, one.value) for one in alarm.dimensions))
+        key = (alarm.namespace, alarm.metric_name, dimensions)
+        name = alarm.statistic or alarm.extended_statistic or "Average"
+        found = self.store(region).periods(key, start, end, int(alarm.period))
+        return [(stamp, value) for stamp, bucket in found if (value := bucket.statistic(name)) is not None]
+
+    # --- for clients ----------------------------------------------------------------------------------------------
+
+    def put_data_call(self, call: Call) -> Answer:
+        """PutMetricData as boto3 sends it (JSON 1.0)."""
+        request = json.loads(call.body)
+        self.put_data(call.region, request.get("Namespace", ""), request.get("MetricData", []))
+        return Answer(200, {"content-type": "application/x-amz-json-1.0"}, b"{}")
+
+    def put_data(self, region: str, namespace: str, data: Iterable[Mapping[str, Any]]) -> None:
+        """All of the data or none. Raises AwsError for what CloudWatch does not take."""
+        if namespace.startswith("AWS/"):
+            raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
+        if not namespace:
+            raise AwsError("MissingParameter", "The parameter Namespace is required.")
+        now = time.time()
+        checked = [check(number, datum, now) for number, datum in enumerate(data, start=1)]
+        store = self.store(region)
+        with store.lock:
+            for datum, timestamp in checked:
+                key = (namespace, datum["MetricName"], dimensions_of(datum.get("Dimensions")))
+                add(store, key, datum, timestamp)
+        self.kernel.mark_dirty("metrics")
+
+    def datapoints(
+        self,
+        region: str,
+        key: Key,
+        start: datetime,
+        end: datetime,
+        period_s: int,
+        statistics: Sequence[str],
+        extended: Sequence[str],
+    ) -> list[dict[str, Any]]:
+        """GetMetricStatistics. Raises AwsError."""
+        first, last = epoch(start), epoch(end)
+        if first >= last:
+            raise AwsError("InvalidParameterValue", "The parameter StartTime must be less than the parameter EndTime.")
+        check_period(period_s)
+        if (last - first) / period_s > DATAPOINT_LIMIT:
+            raise AwsError(
+                "InvalidParameterCombination",
+                f"You have requested up to {int((last - first) / period_s):,} datapoints, which exceeds the limit of "
+                f"{DATAPOINT_LIMIT:,}. You may reduce the datapoints requested by increasing Period, or decreasing the "
+                "time range.",
+            )
+        store = self.store(region)
+        unit = store.unit_of(key)
+        found = []
+        for stamp, bucket in store.periods(key, first - first % period_s, last, period_s):
+            point: dict[str, Any] = {"Timestamp": datetime.fromtimestamp(stamp, UTC), "Unit": unit}
+            point |= {name: bucket.statistic(name) for name in statistics}
+            if extended:
+                point["ExtendedStatistics"] = {name: bucket.statistic(name) for name in extended}
+            found.append(point)
+        return found
+
+    def data(
+        self, region: str, queries: Sequence[Mapping[str, Any]], start: datetime, end: datetime, scan_by: str
+    ) -> list[dict[str, Any]]:
+        """GetMetricData: metric statistics and arithmetic over them. Raises AwsError."""
+        first, last = epoch(start), epoch(end)
+        if first >= last:
+            raise AwsError("ValidationError", "The parameter EndTime must be greater than StartTime.")
+        by_id: dict[str, dict[int, float]] = {}
+        labels: dict[str, str] = {}
+        for query in queries:
+            if "MetricStat" in query:
+                by_id[query["Id"]], labels[query["Id"]] = self._metric_stat(region, query["MetricStat"], first, last)
+        for query in queries:
+            if "Expression" in query:
+                by_id[query["Id"]] = expressions.evaluate(query["Expression"], by_id)
+                labels[query["Id"]] = query["Id"]
+        results = []
+        for query in queries:
+            if query.get("ReturnData", True) is False:
+                continue
+            points = sorted(by_id[query["Id"]].items(), reverse=scan_by == "TimestampDescending")
+            results.append(
+                {
+                    "Id": query["Id"],
+                    "Label": query.get("Label") or labels[query["Id"]],
+                    "Timestamps": [datetime.fromtimestamp(stamp, UTC) for stamp, _ in points],
+                    "Values": [value for _, value in points],
+                    "StatusCode": "Complete",
+                }
+            )
+        return results
+
+    def _metric_stat(
+        self, region: str, wanted: Mapping[str, Any], first: float, last: float
+    ) -> tuple[dict[int, float], str]:
+        metric, period_s, statistic = wanted["Metric"], int(wanted["Period"]), wanted["Stat"]
+        check_period(period_s)
+        key = (metric["Namespace"], metric["MetricName"], dimensions_of(metric.get("Dimensions")))
+        found = self.store(region).periods(key, first - first % period_s, last, period_s)
+        return {stamp: bucket.statistic(statistic) for stamp, bucket in found}, metric["MetricName"]
+
+    # --- kept over restarts -----------------------------------------------------------------------------------------
+
+    def save(self) -> dict[str, Any]:
+        kept = {}
+        for region, store in list(self.stores.items()):
+            store.prune()
+            with store.lock:
+                kept[region] = {
+                    key: (
+                        series.unit,
+                        {s: (b.count, b.total, b.least, b.most, b.values[:]) for s, b in series.buckets.items()},
+                    )
+                    for key, series in store.series.items()
+                }
+        return kept
+
+    def load(self, kept: dict[str, Any]) -> None:
+        for region, held in kept.items():
+            store = self.store(region)
+            for key, (unit, buckets) in held.items():
+                for second, (count, total, least, most, values) in buckets.items():
+                    bucket = store.bucket(key, unit, second)
+                    bucket.add_statistics(count, total, least, most)
+                    bucket.values += values
+
+
+def epoch(moment: datetime) -> float:
+    """moto hands over naive UTC times."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def check_period(period_s: int) -> None:
+    if period_s in (1, 5, 10, 20, 30) or (period_s >= 60 and period_s % 60 == 0):
+        return
+    raise AwsError("InvalidParameterValue", "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
+
+
+def check(number: int, datum: Mapping[str, Any], now: float) -> tuple[Mapping[str, Any], float]:
+    """(the datum, its time in seconds). Raises AwsError in CloudWatch's words."""
+    place = f"MetricData.member.{number}"
+    if not datum.get("MetricName"):
+        raise AwsError("MissingParameter", f"The parameter {place}.MetricName is required.")
+    values = datum.get("Values")
+    if datum.get("Value") is None and not values and not datum.get("StatisticValues"):
+        raise AwsError("MissingParameter", f"At least one of the parameters must be specified: {place}.Value")
+    if datum.get("Value") is not None and values:
+        raise AwsError(
+            "InvalidParameterCombination",
+            f"The parameters {place}.Value and {place}.Values are mutually exclusive and you have specified both.",
+        )
+    if values and datum.get("Counts") and len(values) != len(datum["Counts"]):
+        raise AwsError(
+            "InvalidParameterValue", f"The parameters {place}.Values and {place}.Counts must be of the same size."
+        )
+    if datum.get("Value") is not None and not float("-inf") < float(datum["Value"]) < float("inf"):
+        raise AwsError("InvalidParameterValue", f"The value {datum['Value']} for parameter {place}.Value is invalid.")
+    if len(datum.get("Dimensions") or ()) > 30:
+        raise AwsError(
+            "InvalidParameterValue", f"The collection {place}.Dimensions must not have a size greater than 30."
+        )
+    timestamp = seconds(datum.get("Timestamp"), now)
+    if not now - OLDEST_S <= timestamp <= now + NEWEST_S:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"The parameter {place}.Timestamp must specify a time within the past two weeks and the next two hours.",
+        )
+    return datum, timestamp
+
+
+def seconds(value: Any, now: float) -> float:
+    if value is None:
+        return now
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, datetime):
+        return epoch(value)
+    return epoch(datetime.fromisoformat(str(value).replace("Z", "+00:00")))
+
+
+def add(store: Store, key: Key, datum: Mapping[str, Any], timestamp: float) -> None:
+    """Hold the store's lock."""
+    bucket = store.bucket(key, datum.get("Unit") or "None", timestamp)
+    if datum.get("Values"):
+        counts = datum.get("Counts") or [1.0] * len(datum["Values"])
+        for value, count in zip(datum["Values"], counts, strict=True):
+            bucket.add(float(value), float(count))
+    elif datum.get("StatisticValues"):
+        held = datum["StatisticValues"]
+        bucket.add_statistics(
+            float(held["SampleCount"]), float(held["Sum"]), float(held["Minimum"]), float(held["Maximum"])
+        )
+    else:
+        bucket.add(float(datum["Value"]))

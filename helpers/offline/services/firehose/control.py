@@ -1,0 +1,118 @@
+"""Creating, changing and deleting delivery streams: checked as AWS checks, kept by moto."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from helpers.offline import fallthrough
+from helpers.offline.kernel import Answer, AwsError, Call, Kernel
+from helpers.offline.services.firehose import prefix
+from helpers.offline.services.firehose.delivery import Delivery
+
+NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+BUCKET_ARN = re.compile(r"arn:aws[a-z-]*:s3:::[\w.\-]{1,255}")
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/(.+)")
+DESTINATIONS = {"S3DestinationConfiguration", "ExtendedS3DestinationConfiguration"}
+PROCESSORS = {"AppendDelimiterToRecord"}
+
+
+class Control:
+    def __init__(self, kernel: Kernel, delivery: Delivery) -> None:
+        self.kernel = kernel
+        self.delivery = delivery
+
+    def create(self, call: Call) -> Answer:
+        request = json.loads(call.body)
+        name = request.get("DeliveryStreamName", "")
+        if not NAME.fullmatch(name):
+            raise AwsError(
+                "ValidationException",
+                f"1 validation error detected: Value '{name}' at 'deliveryStreamName' failed to satisfy constraint: "
+                "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
+            )
+        if request.get("DeliveryStreamType", "DirectPut") != "DirectPut":
+            raise not_offline(f"delivery streams of type {request['DeliveryStreamType']}")
+        for key in request:
+            if key.endswith("DestinationConfiguration") and key not in DESTINATIONS:
+                raise not_offline(key.removesuffix("Configuration"))
+        for key in DESTINATIONS & request.keys():
+            self._check(request[key])
+        return fallthrough.ask_moto(call)
+
+    def update(self, call: Call) -> Answer:
+        request = json.loads(call.body)
+        for key in ("S3DestinationUpdate", "ExtendedS3DestinationUpdate"):
+            if key in request:
+                self._check(request[key], is_update=True)
+        self.delivery.flush(call.region, request.get("DeliveryStreamName", ""))
+        return fallthrough.ask_moto(call)
+
+    def delete(self, call: Call) -> Answer:
+        name = json.loads(call.body).get("DeliveryStreamName", "")
+        self.delivery.flush(call.region, name)
+        answer = fallthrough.ask_moto(call)
+        if answer.status < 400:
+            self.delivery.forget(call.region, name)
+        return answer
+
+    def _check(self, destination: dict[str, Any], *, is_update: bool = False) -> None:
+        bucket, role = destination.get("BucketARN"), destination.get("RoleARN")
+        if bucket is not None and not BUCKET_ARN.fullmatch(bucket):
+            raise constraint(bucket, "bucketARN", r"arn:.*:s3:::[\w\.\-]{1,255}")
+        if role is not None:
+            self._check_role(role)
+        hints = destination.get("BufferingHints") or {}
+        within(hints, "SizeInMBs", 1, 128)
+        within(hints, "IntervalInSeconds", 0, 900)
+        wrong = prefix.problem(destination.get("Prefix") or "", destination.get("ErrorOutputPrefix"))
+        if wrong:
+            raise AwsError("InvalidArgumentException", wrong)
+        if destination.get("CompressionFormat", "UNCOMPRESSED") not in ("UNCOMPRESSED", "GZIP"):
+            raise not_offline(f"compression {destination['CompressionFormat']}")
+        for key in ("DataFormatConversionConfiguration", "DynamicPartitioningConfiguration"):
+            if (destination.get(key) or {}).get("Enabled"):
+                raise not_offline(key)
+        for processor in (destination.get("ProcessingConfiguration") or {}).get("Processors", []):
+            if processor.get("Type") not in PROCESSORS:
+                raise not_offline(f"the processor {processor.get('Type')}")
+
+    def _check_role(self, arn: str) -> None:
+        """Firehose takes on the role when the stream is made, to see that it may."""
+        from moto.iam.models import iam_backends
+
+        match = ROLE_ARN.fullmatch(arn)
+        if match is None:
+            raise constraint(arn, "roleARN", "arn:.*")
+        roles = iam_backends[self.kernel.account_id]["aws"].roles.values()
+        role = next((role for role in roles if role.arn == arn), None)
+        if role is None or "firehose.amazonaws.com" not in str(role.assume_role_policy_document):
+            raise AwsError(
+                "InvalidArgumentException",
+                f"Firehose is unable to assume role {arn}. Please check the role provided.",
+            )
+
+
+def within(hints: dict[str, Any], name: str, least: int, most: int) -> None:
+    value = hints.get(name)
+    if value is not None and not least <= value <= most:
+        way, bound = ("greater", least) if value < least else ("less", most)
+        member = name[0].lower() + name[1:]
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '{value}' at 'bufferingHints.{member}' failed to satisfy constraint: "
+            f"Member must have value {way} than or equal to {bound}",
+        )
+
+
+def constraint(value: str, member: str, pattern: str) -> AwsError:
+    return AwsError(
+        "ValidationException",
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
+        f"Member must satisfy regular expression pattern: {pattern}",
+    )
+
+
+def not_offline(what: str) -> AwsError:
+    return AwsError("NotImplemented", f"The offline AWS's Firehose does not support {what}.", 501)

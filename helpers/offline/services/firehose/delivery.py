@@ -1,0 +1,157 @@
+"""Delivery of records to S3: buffer by size and time, then one object per flush."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.firehose.models import DeliveryStream, firehose_backends
+
+from helpers.offline.kernel import AwsError, Kernel
+from helpers.offline.services.firehose import prefix
+from helpers.offline.services.firehose.buffer import Batch, Buffer
+from helpers.offline.services.firehose.journal import Journal
+
+MIB = 1024 * 1024
+TICK_S = 0.2
+RETRY_FOR_S = 24 * 3600  # https://docs.aws.amazon.com/firehose/latest/dev/retry.html
+DEFAULT_SIZE_MB, DEFAULT_INTERVAL_S = 5, 300
+
+log = logging.getLogger("offline.firehose")
+
+
+class Delivery:
+    """ports.streams, and what happens to the records afterwards."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.directory = kernel.workspace.dir / "firehose"
+        self._buffers: dict[tuple[str, str], Buffer] = {}
+        self._lock = threading.Lock()
+        self._delivering = threading.Lock()
+
+    def put_records(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> list[str]:
+        """Ids of the accepted records. Raises AwsError where there is no such stream, OSError on a full disk."""
+        stream = find(account_id, region, stream_name)
+        if appends_delimiter(s3_destination(stream)):
+            records = [record + b"\n" for record in records]
+        self._buffer(region, stream_name).add(records)
+        batch = uuid.uuid4().hex
+        return [f"{batch}{number:08x}" for number in range(len(records))]
+
+    def tick(self) -> None:
+        """Delivers what is due."""
+        for (region, name), buffer in list(self._buffers.items()):
+            stream = firehose_backends[self.kernel.account_id][region].delivery_streams.get(name)
+            if stream is None:
+                continue
+            hints = s3_destination(stream).get("BufferingHints", {})
+            size = hints.get("SizeInMBs", DEFAULT_SIZE_MB) * MIB
+            if buffer.is_due(size, hints.get("IntervalInSeconds", DEFAULT_INTERVAL_S)):
+                buffer.cut()
+            self._deliver_waiting(region, stream, buffer)
+
+    def flush(self, region: str | None = None, name: str | None = None) -> None:
+        """Delivers now: everything, or one stream."""
+        for (buffer_region, buffer_name), buffer in list(self._buffers.items()):
+            if name is not None and (buffer_region, buffer_name) != (region, name):
+                continue
+            stream = firehose_backends[self.kernel.account_id][buffer_region].delivery_streams.get(buffer_name)
+            if stream is not None:
+                buffer.cut()
+                self._deliver_waiting(buffer_region, stream, buffer)
+
+    def recover(self) -> None:
+        """After a restart: records that were acknowledged and not delivered."""
+        for region, backend in firehose_backends[self.kernel.account_id].items():
+            for name in list(backend.delivery_streams):
+                self._buffer(region, name).recover()
+
+    def forget(self, region: str, name: str) -> None:
+        """The stream is deleted; what could not be delivered goes with it, as on AWS."""
+        buffer = self._buffers.pop((region, name), None)
+        if buffer is not None:
+            buffer.journal.cut()
+            for path in buffer.journal.directory.glob("*.journal"):
+                path.unlink(missing_ok=True)
+
+    def _buffer(self, region: str, name: str) -> Buffer:
+        key = (region, name)
+        buffer = self._buffers.get(key)
+        if buffer is None:
+            with self._lock:
+                buffer = self._buffers.get(key)
+                if buffer is None:
+                    buffer = self._buffers[key] = Buffer(Journal(self.directory, region, name))
+        return buffer
+
+    def _deliver_waiting(self, region: str, stream: DeliveryStream, buffer: Buffer) -> None:
+        with self._delivering:
+            while buffer.waiting and buffer.waiting[0].next_attempt <= time.time():
+                batch = buffer.waiting[0]
+                try:
+                    self._put(stream, batch)
+                except (AwsError, OSError) as error:
+                    self._put_off(region, stream, batch, error)
+                    if time.time() - batch.arrived < RETRY_FOR_S:
+                        return
+                buffer.waiting.pop(0)
+                for path in batch.files:
+                    path.unlink(missing_ok=True)
+
+    def _put(self, stream: DeliveryStream, batch: Batch) -> None:
+        destination = s3_destination(stream)
+        body = b"".join(batch.records)
+        suffix = ""
+        if destination.get("CompressionFormat", "UNCOMPRESSED") == "GZIP":
+            body, suffix = gzip.compress(body, 6), ".gz"
+        key = prefix.object_key(
+            destination.get("Prefix") or "",
+            stream.delivery_stream_name,
+            str(stream.version_id),
+            datetime.fromtimestamp(batch.arrived, UTC),
+            destination.get("FileExtension") or suffix,
+        )
+        self.kernel.ports.objects.put(destination["BucketARN"].rpartition(":")[2], key, body)
+
+    def _put_off(self, region: str, stream: DeliveryStream, batch: Batch, error: Exception) -> None:
+        batch.attempts += 1
+        batch.next_attempt = time.time() + min(60, 2**batch.attempts)
+        code = error.code if isinstance(error, AwsError) else "S3.WriteFailed"
+        message = error.message if isinstance(error, AwsError) else str(error)
+        log.warning("%s: delivery attempt %s failed: %s", stream.delivery_stream_name, batch.attempts, error)
+        options = s3_destination(stream).get("CloudWatchLoggingOptions") or {}
+        if options.get("Enabled") and options.get("LogGroupName") and options.get("LogStreamName"):
+            self.kernel.ports.logs.write(
+                self.kernel.account_id,
+                region,
+                options["LogGroupName"],
+                options["LogStreamName"],
+                [f'{{"errorCode":"S3.{code}","errorMessage":"{message}","attemptsMade":{batch.attempts}}}'],
+            )
+
+
+def find(account_id: str, region: str, name: str) -> DeliveryStream:
+    stream = firehose_backends[account_id][region].delivery_streams.get(name)
+    if stream is None:
+        raise AwsError("ResourceNotFoundException", f"Firehose {name} under account {account_id} not found.")
+    return stream
+
+
+def s3_destination(stream: DeliveryStream) -> dict[str, Any]:
+    """The stream's S3 configuration, extended or plain."""
+    held = stream.destinations[0]
+    return held.get("ExtendedS3") or held["S3"]
+
+
+def appends_delimiter(destination: dict[str, Any]) -> bool:
+    processing = destination.get("ProcessingConfiguration") or {}
+    return bool(processing.get("Enabled")) and any(
+        processor.get("Type") == "AppendDelimiterToRecord" for processor in processing.get("Processors", [])
+    )

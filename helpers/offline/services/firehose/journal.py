@@ -1,0 +1,61 @@
+"""Records that were acknowledged and are not yet in S3, on disk: what is read back after a crash."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+LENGTH = struct.Struct("<I")
+
+
+class Journal:
+    """One file of length-prefixed records for the buffer that is being filled. A torn end is ignored when read."""
+
+    def __init__(self, directory: Path, region: str, stream: str) -> None:
+        self.directory = directory / region / quote(stream, safe="")
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._number = max((int(path.stem) for path in self.directory.glob("*.journal")), default=0)
+        self._file: int | None = None
+
+    def append(self, records: Sequence[bytes]) -> None:
+        """Returns once the operating system has the records: they survive the death of this process. Raises OSError."""
+        if self._file is None:
+            self._number += 1
+            self._file = os.open(self._path(self._number), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        whole = b"".join(part for record in records for part in (LENGTH.pack(len(record)), record))
+        before = os.fstat(self._file).st_size
+        written = os.write(self._file, whole)
+        if written != len(whole):
+            os.ftruncate(self._file, before)
+            raise OSError(28, "No space left on device")
+
+    def cut(self) -> Path | None:
+        """Ends the current file; the next record begins another. Returns the ended one."""
+        if self._file is None:
+            return None
+        os.close(self._file)
+        self._file = None
+        return self._path(self._number)
+
+    def left_over(self) -> Iterable[tuple[Path, list[bytes]]]:
+        """Files of an earlier process, oldest first."""
+        for path in sorted(self.directory.glob("*.journal"), key=lambda path: int(path.stem)):
+            yield path, list(read(path))
+
+    def _path(self, number: int) -> Path:
+        return self.directory / f"{number:08d}.journal"
+
+
+def read(path: Path) -> Iterable[bytes]:
+    data = path.read_bytes()
+    position = 0
+    while position + LENGTH.size <= len(data):
+        (length,) = LENGTH.unpack_from(data, position)
+        position += LENGTH.size
+        if position + length > len(data):
+            return
+        yield data[position : position + length]
+        position += length

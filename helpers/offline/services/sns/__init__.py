@@ -1,0 +1,92 @@
+"""SNS: a topic's messages really reach Lambda, Firehose and SQS."""
+
+from __future__ import annotations
+
+from helpers.offline import fallthrough
+from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
+from helpers.offline.services.sns import form
+from helpers.offline.services.sns.control import Control
+from helpers.offline.services.sns.fanout import Fanout
+
+BATCH_LIMIT, BATCH_LIMIT_BYTES = 10, 256 * 1024
+
+OPERATIONS: dict[str, Support] = {
+    "CreateTopic": Support("real"),
+    "DeleteTopic": Support("real"),
+    "ListTopics": Support("real"),
+    "GetTopicAttributes": Support("real"),
+    "SetTopicAttributes": Support("stored", "topic policies are kept and not asked"),
+    "Subscribe": Support("real", "to lambda, firehose and sqs; email and sms are kept and nothing is sent"),
+    "Unsubscribe": Support("real"),
+    "ListSubscriptions": Support("real"),
+    "ListSubscriptionsByTopic": Support("real"),
+    "GetSubscriptionAttributes": Support("real"),
+    "SetSubscriptionAttributes": Support("real", "FilterPolicy, RawMessageDelivery, RedrivePolicy take effect"),
+    "Publish": Support("real", "to topics; no phone numbers or devices"),
+    "PublishBatch": Support("real"),
+    "TagResource": Support("real"),
+    "UntagResource": Support("real"),
+    "ListTagsForResource": Support("real"),
+}
+
+
+class DataPlane:
+    """Publish and PublishBatch."""
+
+    def __init__(self, fanout: Fanout) -> None:
+        self.fanout = fanout
+
+    def publish(self, call: Call) -> Answer:
+        fields = form.fields_of(call.body)
+        arn = fields.get("TopicArn") or fields.get("TargetArn")
+        if arn is None:
+            raise AwsError("NotImplemented", "The offline AWS's SNS publishes to topics only, not to phones.", 501)
+        topic = self.fanout.topic(arn)
+        if topic.fifo_topic:
+            return fallthrough.ask_moto(call)
+        message = form.message_of(fields)
+        message.check()
+        self.fanout.deliver(topic, [message])
+        return form.published(message.id)
+
+    def publish_batch(self, call: Call) -> Answer:
+        fields = form.fields_of(call.body)
+        topic = self.fanout.topic(fields.get("TopicArn", ""))
+        if topic.fifo_topic:
+            return fallthrough.ask_moto(call)
+        entries = form.entries_of(fields)
+        check_batch(entries)
+        messages, successful, failed = [], [], []
+        for entry in entries:
+            try:
+                message = form.message_of(entry.fields)
+                message.check()
+            except AwsError as error:
+                failed.append((entry.id, error))
+                continue
+            messages.append(message)
+            successful.append((entry.id, message.id))
+        if messages:
+            self.fanout.deliver(topic, messages)
+        return form.batch_published(successful, failed)
+
+
+def check_batch(entries: list[form.Entry]) -> None:
+    """Raises AwsError for what fails the batch as a whole."""
+    if not entries:
+        raise AwsError("EmptyBatchRequest", "The batch request doesn't contain any entries.")
+    if len(entries) > BATCH_LIMIT:
+        raise AwsError("TooManyEntriesInBatchRequest", "The batch request contains more entries than permissible.")
+    if len({entry.id for entry in entries}) < len(entries):
+        raise AwsError("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
+    if sum(len(entry.fields.get("Message", "").encode()) for entry in entries) > BATCH_LIMIT_BYTES:
+        raise AwsError("BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
+
+
+def install(kernel: Kernel) -> None:
+    fanout = Fanout(kernel)
+    data_plane = DataPlane(fanout)
+    kernel.ports.topics = fanout
+    kernel.hot("sns", "Publish", data_plane.publish)
+    kernel.hot("sns", "PublishBatch", data_plane.publish_batch)
+    kernel.hot("sns", "Subscribe", Control(kernel).subscribe, blocking=True)

@@ -1,0 +1,110 @@
+"""One message, and the forms in which its receivers get it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from helpers.offline.kernel import AwsError
+
+LIMIT_BYTES = 256 * 1024
+
+
+@dataclass(slots=True)
+class Message:
+    """`attributes` in moto's form: name -> {"Type": "String"|"Number"|"Binary"|…, "Value": …}."""
+
+    text: str
+    subject: str | None = None
+    attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    structure: str | None = None
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    published: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def check(self) -> None:
+        """Raises AwsError, in SNS's words, for what SNS does not take."""
+        if not self.text:
+            raise AwsError("InvalidParameter", "Invalid parameter: Empty message")
+        if len(self.text.encode()) > LIMIT_BYTES:
+            raise AwsError("InvalidParameter", "Invalid parameter: Message too long")
+        if self.subject is not None and not 0 < len(self.subject) <= 100:
+            raise AwsError("InvalidParameter", "Invalid parameter: Subject")
+        if self.structure == "json":
+            self.text_for("default")
+
+    def text_for(self, protocol: str) -> str:
+        """The text that a subscriber of `protocol` gets: they differ where MessageStructure is json."""
+        if self.structure != "json":
+            return self.text
+        try:
+            texts = json.loads(self.text)
+        except ValueError:
+            texts = None
+        if not isinstance(texts, dict):
+            raise AwsError(
+                "InvalidParameter", "Invalid parameter: Message Structure - JSON message body failed to parse"
+            )
+        if not isinstance(texts.get("default"), str):
+            raise AwsError(
+                "InvalidParameter", "Invalid parameter: Message Structure - No default entry in JSON message body"
+            )
+        return texts.get(protocol, texts["default"])
+
+    @property
+    def timestamp(self) -> str:
+        return self.published.strftime("%Y-%m-%dT%H:%M:%S.") + f"{self.published.microsecond // 1000:03d}Z"
+
+    def attributes_as(self, kind: str, value: str) -> dict[str, dict[str, str]]:
+        """Attributes with the member names that a receiver wants."""
+        return {
+            name: {
+                kind: attribute["Type"],
+                value: base64.b64encode(attribute["Value"]).decode()
+                if isinstance(attribute["Value"], bytes)
+                else str(attribute["Value"]),
+            }
+            for name, attribute in self.attributes.items()
+        }
+
+    def lambda_event(self, topic_arn: str, subscription_arn: str) -> bytes:
+        """https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html"""
+        record = {
+            "EventSource": "aws:sns",
+            "EventVersion": "1.0",
+            "EventSubscriptionArn": subscription_arn,
+            "Sns": {
+                "Type": "Notification",
+                "MessageId": self.id,
+                "TopicArn": topic_arn,
+                "Subject": self.subject,
+                "Message": self.text_for("lambda"),
+                "Timestamp": self.timestamp,
+                "SignatureVersion": "1",
+                "Signature": "offline",
+                "SigningCertUrl": "offline",
+                "UnsubscribeUrl": "offline",
+                "MessageAttributes": self.attributes_as("Type", "Value"),
+            },
+        }
+        return json.dumps({"Records": [record]}).encode()
+
+    def firehose_record(self, topic_arn: str, region: str, subscription_arn: str, *, raw: bool) -> bytes:
+        """One line. https://docs.aws.amazon.com/sns/latest/dg/firehose-message-archive-formats.html"""
+        if raw:
+            return self.text_for("firehose").encode() + b"\n"
+        envelope: dict[str, Any] = {
+            "Type": "Notification",
+            "MessageId": self.id,
+            "TopicArn": topic_arn,
+            "Subject": self.subject,
+            "Message": self.text_for("firehose"),
+            "Timestamp": self.timestamp,
+            "UnsubscribeURL": f"https://sns.{region}.amazonaws.com/?Action=Unsubscribe&SubscriptionArn={subscription_arn}",
+            "MessageAttributes": self.attributes_as("Type", "Value"),
+        }
+        kept = {name: value for name, value in envelope.items() if value not in (None, {})}
+        return json.dumps(kept).encode() + b"\n"

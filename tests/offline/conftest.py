@@ -1,0 +1,88 @@
+"""What tests of several services share: waiting with a deadline, roles, names that are free."""
+
+import json
+import time
+import uuid
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def eventually():
+    """eventually(look, seconds) -> what `look` returns once it is true."""
+
+    def wait(look, seconds=20.0):
+        deadline = time.monotonic() + seconds
+        while not (found := look()):
+            assert time.monotonic() < deadline, f"not within {seconds} s"
+            time.sleep(0.05)
+        return found
+
+    return wait
+
+
+@pytest.fixture
+def unique():
+    """unique("topic") -> a name that no other test has."""
+    return lambda name: f"{name}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def service_role(offline):
+    """service_role("firehose", …) -> ARN of a role that these services may take on and that may do everything."""
+
+    def make(*services: str) -> str:
+        iam = offline.client("iam")
+        name = f"role-{uuid.uuid4().hex[:8]}"
+        principals = [f"{service}.amazonaws.com" for service in services]
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": {"Service": principals}, "Action": "sts:AssumeRole"}],
+        }
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
+        return arn
+
+    return make
+
+
+@pytest.fixture
+def bucket(offline, unique):
+    """An empty bucket's name."""
+    name = unique("bucket")
+    offline.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def objects(offline, bucket):
+    """objects() -> {key: bytes} of what is in the bucket now."""
+    s3 = offline.client("s3")
+
+    def read() -> dict[str, bytes]:
+        found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+        return {one["Key"]: s3.get_object(Bucket=bucket, Key=one["Key"])["Body"].read() for one in found}
+
+    return read
+
+
+@pytest.fixture
+def make_stream(offline, bucket, unique, service_role):
+    """make_stream(**destination) -> (name, ARN) of a delivery stream to the bucket; one second of buffering."""
+    role = service_role("firehose")
+
+    def make(**destination):
+        name = unique("stream")
+        configuration = {
+            "RoleARN": role,
+            "BucketARN": f"arn:aws:s3:::{bucket}",
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 1},
+        } | destination
+        arn = offline.client("firehose").create_delivery_stream(
+            DeliveryStreamName=name, ExtendedS3DestinationConfiguration=configuration
+        )["DeliveryStreamARN"]
+        return name, arn
+
+    return make
