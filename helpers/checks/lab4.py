@@ -20,7 +20,7 @@ MISSED = 0.02  # share of drifted periods that may be within it
         "A threshold near the quiet periods gives false alarms; one near the drifted ones gives late alarms.",
         "Take a round number about half-way between the two, with its sign.",
     ],
-    "threshold_ms = -2000",
+    "threshold_ms = -2500",
 )
 def threshold(threshold_ms: object, quiet_means: object, drifted_means: object) -> str:
     if isinstance(threshold_ms, bool) or not isinstance(threshold_ms, Real) or not math.isfinite(threshold_ms):
