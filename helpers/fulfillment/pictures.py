@@ -58,8 +58,8 @@ def _distributions(frame: pd.DataFrame) -> Figure:
         axes.set_yticks([])
         missing = frame[name].isna().mean()
         if missing:
-            place = {"transform": axes.transAxes, "ha": "right", "va": "top", "color": VERMILION}
-            axes.text(1, 0.97, f"{100 * missing:.1f} % missing", **place)
+            place = {"transform": axes.transAxes, "ha": "right", "va": "bottom", "color": VERMILION}
+            axes.text(1, 1.02, f"{100 * missing:.1f} % missing", **place)
     for axes in grid.flat[len(COLUMNS) :]:
         axes.set_visible(False)
     return figure
