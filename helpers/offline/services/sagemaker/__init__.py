@@ -8,7 +8,9 @@ REAL = Support("real")
 
 OPERATIONS = {
     "CreateTrainingJob": Support(
-        "real", "Built-in XGBoost (3.2-0, 3.0-5, 1.7-1, all trained by xgboost 3.2.0); one instance, File mode, from S3"
+        "real",
+        "Built-in XGBoost (3.2-0, 3.0-5, 1.7-1, all trained by xgboost 3.2.0), Linear Learner and k-NN (programs of "
+        "the offline AWS with the same hyperparameters); one instance, File mode, from S3",
     ),
     "DescribeTrainingJob": REAL,
     "ListTrainingJobs": REAL,
