@@ -97,6 +97,7 @@ _PASSED_TO = {
     "application-autoscaling": "application-autoscaling.amazonaws.com",
 }
 _ROLE_PARAMETERS = {"role", "rolearn", "executionrolearn", "credentials"}
+_FREE = {"Environment", "HyperParameters", "StaticHyperParameters", "Tags", "tags", "variables"}  # the caller's names
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
 
 
@@ -107,7 +108,7 @@ def _role_arns(value: Any, name: str = "") -> list[str]:
         is_role = name.lower() in _ROLE_PARAMETERS or name.startswith("Attributes.entry.")
         return [value] if is_role and _ROLE_ARN.fullmatch(value) else []
     if isinstance(value, dict):
-        return [arn for key, item in value.items() for arn in _role_arns(item, key)]
+        return [arn for key, item in value.items() if key not in _FREE for arn in _role_arns(item, key)]
     if isinstance(value, list):
         return [arn for item in value for arn in _role_arns(item, name)]
     return []

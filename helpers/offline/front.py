@@ -108,10 +108,10 @@ class Front:
             return wire.error_answer(error, call)
         except NotImplementedError as error:
             return wire.error_answer(wire.not_supported(call, str(error)), call)
-        except OSError as error:
-            log.exception("%s:%s failed", call.service, call.operation)
-            return wire.error_answer(wire.cannot_write(error, self.kernel.workspace.dir), call)
         except Exception as error:
+            if isinstance(error, OSError) and not call.operation.startswith(READS):
+                log.error("%s:%s could not be kept: %s", call.service, call.operation, error)
+                return wire.error_answer(wire.cannot_write(error, self.kernel.workspace.dir), call)
             log.exception("%s:%s failed", call.service, call.operation or path)
             return wire.error_answer(AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500), call)
 

@@ -164,6 +164,12 @@ def test_creating_a_function_needs_pass_role():
     assert [need.action for need in found] == ["lambda:CreateFunction", "iam:PassRole"]
 
 
+def test_a_role_in_an_environment_variable_is_not_passed():
+    parameters = {"FunctionName": "f", "Environment": {"Variables": {"ROLE": ROLE}}}
+    found = needs(call("lambda", "CreateFunction", parameters, path="/2015-03-31/functions"))
+    assert [need.action for need in found] == ["lambda:CreateFunction"]
+
+
 def test_tags_are_conditions():
     found = needs(call("sagemaker", "CreateModel", {"ModelName": "m", "Tags": [{"Key": "workshop", "Value": "rf"}]}))
     assert found[0].context == {"aws:requesttag/workshop": ("rf",), "aws:tagkeys": ("workshop",)}

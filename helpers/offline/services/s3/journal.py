@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import struct
 import threading
 import zlib
@@ -32,16 +34,17 @@ class Journal:
         bucket = _buckets(self.account_id).get(bucket_name)
         if bucket is None:
             return
-        versions = list(bucket.keys.getlist(key_name, []))
-        tagger = _backend(self.account_id).tagger
-        tags = {key.arn: tagger.tags[key.arn] for key in versions if getattr(key, "arn", None) in tagger.tags}
-        data = pickling.dump((bucket_name, key_name, versions, tags))
         with self._lock:
+            versions = list(bucket.keys.getlist(key_name, []))
+            tagger = _backend(self.account_id).tagger
+            tags = {key.arn: tagger.tags[key.arn] for key in versions if getattr(key, "arn", None) in tagger.tags}
+            data = pickling.dump((bucket_name, key_name, versions, tags))
             file = self._open()
             position = file.tell()
+            record = _HEAD.pack(len(data), zlib.crc32(data)) + data
             try:
-                file.write(_HEAD.pack(len(data), zlib.crc32(data)) + data)
-                file.flush()
+                if file.write(record) < len(record):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError:
                 file.truncate(position)
                 raise
