@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from helpers.fulfillment import FEATURES, PEAK_SEASON, SCENARIOS, generate, noise_floor
+from helpers.fulfillment import FCS, FEATURES, PEAK_SEASON, SCENARIOS, WRONG_SCALE, generate, noise_floor
+from helpers.fulfillment.parameters import NORMAL
 
 LEARNED, RECENT, MEASURED = 100_000, 40_000, 60_000
 SETTINGS = {"max_depth": 6, "eta": 0.1, "min_child_weight": 6, "subsample": 0.7, "nthread": 1, "seed": 0}
@@ -67,6 +68,12 @@ def one_world(world):
             "only new": measured(learn(only), new),
             "floor": noise_floor(new, arrived, world=world) / 1000,
         }
+        if scenario is WRONG_SCALE:
+            here = FCS[NORMAL.scale_fc]
+            result["at the wrong scale"] = [
+                measured(model, frame[frame["fc"] == here])["mae"]
+                for model, frame in ((reference, ordinary), (reference, new), (learn(recent), new))
+            ]
         if scenario is PEAK_SEASON:
             result["alarm"] = alarms(np.abs(errors(reference, ordinary)), np.abs(errors(reference, new)))
     return result
@@ -134,6 +141,11 @@ def report(results, console):
             f"{sum(abs(a) <= 0.03 for a in apart)} of {len(apart)}",
         )  # fmt: skip
     console.print(table)
+    usual, before, after = np.mean([result["at the wrong scale"] for result in results], axis=0)
+    console.print(
+        f"At the centre with the wrong scale: mean absolute error {usual:.3f} s ordinary, {before:.3f} s before "
+        f"({100 * (before / usual - 1):+.1f} %), {after:.3f} s retrained"
+    )
     table = Table("threshold / ordinary error", *(f"{m} in a row: false per h, delay" for m in IN_A_ROW))
     for i, factor in enumerate(FACTORS):
         cells = []

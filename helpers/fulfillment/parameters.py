@@ -60,7 +60,7 @@ class Parameters:
     count_s: float = 0.35  # per remaining unit
     confirm_s: tuple[float, float] = (0.3, 1.1)  # uniform
 
-    machine_s: float = 0.0  # waiting for a machine (a label printer), the same for everybody; used by scenarios
+    machine_s: float = 0.0  # waiting for a machine (printer, scanner), the same for everybody; used by scenarios
 
     # Pace
     pace_floor: float = 0.84  # De Jong

@@ -88,8 +88,8 @@ WRONG_SCALE = Scenario(
 )
 SLOW_WEAR = Scenario(
     "slow wear",
-    "Hand scanners age: over eight weeks each scan needs more tries.",
-    {"scan_s": 1.50},
+    "Hand scanners age: over eight weeks each interaction comes to wait three seconds longer for a reading.",
+    {"machine_s": 3.0},
     ramp_s=56 * DAY_S,
 )
 GROWING_NOISE = Scenario(

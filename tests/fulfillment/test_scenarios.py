@@ -18,7 +18,7 @@ def test_sudden_gradual_and_recurring():
 
 def test_parameters_move_in_a_straight_line():
     middle = SLOW_WEAR.parameters(NORMAL, 0.5)
-    assert middle.scan_s == pytest.approx((NORMAL.scan_s + SLOW_WEAR.changes["scan_s"]) / 2)
+    assert middle.machine_s == pytest.approx((NORMAL.machine_s + SLOW_WEAR.changes["machine_s"]) / 2)
     assert SLOW_WEAR.parameters(NORMAL, 0) == NORMAL
     with pytest.raises(TypeError):
         type(PEAK_SEASON)("wrong", "a parameter that is none", {"no_such": 1}).parameters(NORMAL)
