@@ -1,9 +1,12 @@
 """Execution environments: warm ones, several at once, new ones after a change, and what they can see."""
 
+import ctypes
 import json
 import os
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -160,3 +163,51 @@ def test_deleting_a_function_ends_its_processes(client, make_function, eventuall
     eventually(lambda: gone(pid))
     with pytest.raises(client.exceptions.ResourceNotFoundException):
         client.get_function(FunctionName=name)
+
+
+def confinement_works() -> bool:
+    """Whether the kernel has Landlock of the version that scopes signals."""
+    return sys.platform == "linux" and ctypes.CDLL(None).syscall(444, None, 0, 1) >= 6
+
+
+TRESPASS = """
+import os, signal
+
+def handler(event, context):
+    found = {}
+    for name, path in event["paths"].items():
+        try:
+            found[name] = os.listdir(path) if os.path.isdir(path) else open(path).read()[:20]
+        except OSError as error:
+            found[name] = type(error).__name__
+    try:
+        open(event["write"], "w")
+        found["write"] = "written"
+    except OSError as error:
+        found["write"] = type(error).__name__
+    try:
+        os.kill(event["pid"], 0)
+        found["signal"] = "sent"
+    except OSError as error:
+        found["signal"] = type(error).__name__
+    return found
+"""
+
+
+@pytest.mark.skipif(not confinement_works(), reason="no Landlock in this kernel")
+@pytest.mark.parametrize("files", [{}, {"boto3/__init__.py": ""}], ids=["forked", "fresh"])
+def test_a_function_does_not_reach_the_rest_of_the_machine(client, make_function, offline, tmp_path, files):
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    paths = {
+        "secret": str(secret),
+        "workspace": str(offline.directory),
+        "repository": str(Path(__file__).parent),
+        "server": f"/proc/{os.getpid()}/environ",
+        "system": "/etc/hostname",
+    }
+    event = {"paths": paths, "write": str(tmp_path / "new"), "pid": os.getpid()}
+    found = call(client, make_function(TRESPASS, files=files), event)
+    assert found.pop("system") not in ("PermissionError", "FileNotFoundError")
+    assert set(found.values()) == {"PermissionError"}, found
+    assert not (tmp_path / "new").exists()

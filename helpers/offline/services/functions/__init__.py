@@ -28,7 +28,8 @@ OPERATIONS = {
     "Invoke": Support(
         "real",
         "RequestResponse, Event (retries after 1 s and 2 s instead of 1 and 2 minutes) and DryRun; memory is measured "
-        "and reported, MemorySize is no limit; at most 10 executions at once per version, more wait",
+        "and reported, MemorySize is no limit; at most 10 executions at once per version, more wait; on a Linux with "
+        "Landlock the process sees its code, its temporary directory and the system, none of your other files",
     ),
     "AddPermission": Support("real", "asked when API Gateway, SNS, EventBridge or CloudWatch invokes"),
     "RemovePermission": REAL,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.machinery
+import importlib.util
 import json
 import os
 import select
@@ -20,6 +21,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 FRAME = struct.Struct(">II")
@@ -282,7 +285,16 @@ def end_with_server(sock: socket.socket) -> None:
     threading.Thread(target=watch, name="end-with-server", daemon=True).start()
 
 
-def serve(sock: socket.socket) -> None:
+def load_beside(name: str) -> ModuleType:
+    """A module of this folder, which is not on the path of what runs here."""
+    spec = importlib.util.spec_from_file_location(f"_lambda_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def serve(sock: socket.socket, site: Sequence[str], confinement: ModuleType) -> None:
     """Answers invocations until the server closes the socket."""
     frame = receive(sock)
     if frame is None:
@@ -290,6 +302,7 @@ def serve(sock: socket.socket) -> None:
     settings = frame[0]
     task_root = settings["task_root"]
     prepare_process(settings)
+    confinement.confine([task_root, *site], settings["writable"])
     end_with_server(sock)
     name_request = set_up_logging()
     try:
@@ -326,7 +339,7 @@ def _flush() -> None:
 
 
 if __name__ == "__main__":
-    sys.meta_path.append(RuntimePackages(sys.argv[2:]))  # type: ignore[arg-type]
-    descriptor = int(sys.argv[1])
+    descriptor, directories = int(sys.argv[1]), sys.argv[2:]
+    sys.meta_path.append(RuntimePackages(directories))  # type: ignore[arg-type]
     os.set_inheritable(descriptor, False)
-    serve(socket.socket(fileno=descriptor))
+    serve(socket.socket(fileno=descriptor), directories, load_beside("confinement"))

@@ -94,7 +94,11 @@ class Environment:
         self._socket = ours
         own = {"TMPDIR": str(temporary), "HOME": str(temporary), "LAMBDA_TASK_ROOT": str(task_root)}
         own["AWS_LAMBDA_LOG_STREAM_NAME"] = self.log_stream
+        writable = [str(temporary), "/dev"]
+        if not self.directory.is_relative_to("/tmp"):  # else all of the workspace would lie open
+            writable.append("/tmp")
         settings = {
+            "writable": writable,
             "born": time.time(),
             "handler": self.settings.handler,
             "task_root": str(task_root),

@@ -94,7 +94,7 @@ def fork(control: socket.socket, bootstrap: ModuleType, channel: int, output: in
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.close(output)
-        bootstrap.serve(socket.socket(fileno=channel))
+        bootstrap.serve(socket.socket(fileno=channel), sys.argv[2:], bootstrap.confinement)
         status = 0
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
@@ -127,6 +127,7 @@ def end(pid: int, grace_s: float) -> int:
 
 if __name__ == "__main__":
     bootstrap_module = load_bootstrap()
+    bootstrap_module.confinement = bootstrap_module.load_beside("confinement")
     sys.meta_path.append(bootstrap_module.RuntimePackages(sys.argv[2:]))
     left_for_later = preload()
     settle()
