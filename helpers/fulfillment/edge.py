@@ -42,6 +42,7 @@ COUNTED = (
     "delayed",
     "stray",
 )
+RESULTS = ["time_s", "event_id", "prediction_ms", "duration_ms", "error_ms", "model_version", "latency_ms"]
 LONGEST_SLEEP_S = 0.05
 PROGRESS_S = 0.25
 MOST_QUESTIONS = 64  # waiting, when the edge runs as fast as possible
@@ -106,7 +107,7 @@ class EdgeCompute:
         self._interactions = Interactions(fc, rate / speed, seed, scenario, world=world)
         self._counts = Counts(COUNTED)
         self._lock = threading.Lock()
-        self._scored: list[tuple[Interaction, Answer]] = []
+        self._scored: list[tuple] = []  # number, then RESULTS
         self._due: list[_Due] = []
         self._begun = 0
         self._clock_s = 0.0
@@ -176,21 +177,8 @@ class EdgeCompute:
         import pandas as pd
 
         with self._lock:
-            scored = sorted(self._scored, key=lambda pair: pair[0].number)
-        rows = [
-            (
-                round(interaction.ends_s, 3),
-                interaction.sample["event_id"],
-                answer.prediction_ms,
-                interaction.sample["duration"],
-                answer.prediction_ms - interaction.sample["duration"],
-                self.model_version or answer.model,
-                round(answer.latency_s * 1000.0, 1),
-            )
-            for interaction, answer in scored
-        ]
-        names = ["time_s", "event_id", "prediction_ms", "duration_ms", "error_ms", "model_version", "latency_ms"]
-        return pd.DataFrame(rows, columns=names)
+            rows = sorted(self._scored)
+        return pd.DataFrame([row[1:] for row in rows], columns=RESULTS)
 
     # How it plays
 
@@ -323,9 +311,14 @@ class EdgeCompute:
 
     def _score(self, interaction: Interaction) -> None:
         """Both are known, the prediction and the duration."""
-        answer = interaction.answer
+        answer, sample = interaction.answer, interaction.sample
+        error_ms = answer.prediction_ms - sample["duration"]
+        version = self.model_version or answer.model
+        row = (
+            interaction.number, round(interaction.ends_s, 3), sample["event_id"], answer.prediction_ms,
+            sample["duration"], error_ms, version, round(answer.latency_s * 1000.0, 1),
+        )  # fmt: skip
         with self._lock:
-            self._scored.append((interaction, answer))
+            self._scored.append(row)
         if self._metrics is not None:
-            error_ms = answer.prediction_ms - interaction.sample["duration"]
-            self._metrics.add(error_ms, self.model_version or answer.model)
+            self._metrics.add(error_ms, version)
