@@ -16,6 +16,15 @@ OPERATIONS = {
     "ListTrainingJobs": REAL,
     "StopTrainingJob": REAL,
     "DeleteTrainingJob": REAL,
+    "CreateHyperParameterTuningJob": Support(
+        "real",
+        "Random, Grid and Bayesian (Gaussian process of scikit-learn); no Hyperband, warm start, autotune or early "
+        "stopping of single jobs",
+    ),
+    "DescribeHyperParameterTuningJob": REAL,
+    "ListHyperParameterTuningJobs": REAL,
+    "ListTrainingJobsForHyperParameterTuningJob": REAL,
+    "StopHyperParameterTuningJob": REAL,
     "CreateModel": Support("real", "one container of a built-in algorithm"),
     "DescribeModel": REAL,
     "ListModels": REAL,
@@ -47,17 +56,25 @@ def install(kernel: Kernel) -> None:
     from helpers.offline.services.sagemaker.store import Store
     from helpers.offline.services.sagemaker.tags import Tags
     from helpers.offline.services.sagemaker.training_jobs import TrainingJobs
+    from helpers.offline.services.sagemaker.tuning_jobs import TuningJobs
 
     store = Store(kernel)
     jobs, models, configs = TrainingJobs(kernel, store), Models(kernel, store), EndpointConfigs(store)
+    tuning = TuningJobs(kernel, store, jobs)
     endpoints, tags = Endpoints(kernel, store), Tags(store)
     metrics, capture = InvocationMetrics(kernel), Capture(kernel)
+    kernel.ports.endpoints = endpoints
     operations = {
         "CreateTrainingJob": jobs.create,
         "DescribeTrainingJob": jobs.describe,
         "ListTrainingJobs": jobs.list,
         "StopTrainingJob": jobs.stop,
         "DeleteTrainingJob": jobs.delete,
+        "CreateHyperParameterTuningJob": tuning.create,
+        "DescribeHyperParameterTuningJob": tuning.describe,
+        "ListHyperParameterTuningJobs": tuning.list,
+        "ListTrainingJobsForHyperParameterTuningJob": tuning.list_children,
+        "StopHyperParameterTuningJob": tuning.stop,
         "CreateModel": models.create,
         "DescribeModel": models.describe,
         "ListModels": models.list,
@@ -79,6 +96,7 @@ def install(kernel: Kernel) -> None:
     for name, operation in operations.items():
         kernel.hot("sagemaker", name, answering(operation), blocking=True)
     kernel.hot("sagemaker", "InvokeEndpoint", Invocations(kernel, endpoints, metrics, capture).invoke)
+    kernel.on_start(tuning.recover)
     kernel.on_start(jobs.recover)
     kernel.on_start(endpoints.recover)
     kernel.on_stop(jobs.end)

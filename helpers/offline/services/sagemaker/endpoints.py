@@ -169,12 +169,18 @@ class Endpoints:
                 endpoint.pending = None
                 self.kernel.background(self._begin, endpoint)
 
-    def wait_for_capacity(self, region: str, name: str, variant: str, instances: int) -> bool:
-        """Sets a variant's instance count as Application Auto Scaling does. False where the endpoint is busy."""
+    def instances(self, region: str, name: str, variant: str) -> int | None:
+        """ports.endpoints, for Application Auto Scaling: a variant's instance count; None without such a variant."""
         endpoint = self.store.endpoints(region).get(name)
-        if endpoint is None or endpoint.status != "InService":
-            return False
+        found = [one for one in endpoint.variants if one.name == variant] if endpoint else []
+        return found[0].desired_instances if found else None
+
+    def resize(self, region: str, name: str, variant: str, instances: int) -> bool:
+        """ports.endpoints: changes a variant's instance count. False where the endpoint is busy or gone."""
+        endpoint = self.store.endpoints(region).get(name)
         with self.store.lock:
+            if endpoint is None or endpoint.status != "InService":
+                return False
             for one in endpoint.variants:
                 if one.name == variant:
                     one.desired_instances = instances

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
 from collections import defaultdict
-from typing import Any
 
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.sagemaker.fleet import Running
@@ -27,34 +27,28 @@ class InvocationMetrics:
             self.gathered[key].append((seconds, status))
 
     def flush(self) -> None:
-        """Puts one datum a metric: the sum of the invocations, the mean and the longest of the latencies."""
+        """Puts one datum for each call and metric, so that sums, averages and percentiles are right."""
         with self.lock:
             gathered, self.gathered = self.gathered, defaultdict(list)
         now = time.time()
-        for (region, endpoint, variant, instances), calls in gathered.items():
-            dimensions = {"EndpointName": endpoint, "VariantName": variant}
-            for name, value, unit in _data(calls, instances):
-                self._put(region, name, dimensions, value, unit, now)
-
-    def _put(self, region: str, name: str, dimensions: dict[str, Any], value: float, unit: str, now: float) -> None:
-        put = self.kernel.ports.metrics.put
         try:
-            put(self.kernel.account_id, region, NAMESPACE, name, dimensions, value, unit=unit, timestamp=now)
+            for (region, endpoint, variant, instances), calls in gathered.items():
+                dimensions = {"EndpointName": endpoint, "VariantName": variant}
+                put = functools.partial(self.kernel.ports.metrics.put, self.kernel.account_id, region, NAMESPACE)
+                for seconds, status in calls:
+                    for name, value, unit in _data(seconds, status, instances):
+                        put(name, dimensions, value, unit=unit, timestamp=now)
         except AwsError as error:
             log.info("no metric is put: %s", error.message)
 
 
-def _data(calls: list[tuple[float, int]], instances: int) -> list[tuple[str, float, str]]:
-    number = len(calls)
-    latencies = [1e6 * seconds for seconds, _ in calls]
-    client = sum(400 <= status < 500 for _, status in calls)
-    server = sum(status >= 500 or status == 0 for _, status in calls)
+def _data(seconds: float, status: int, instances: int) -> list[tuple[str, float, str]]:
+    is_client_error, is_server_error = 400 <= status < 500, status >= 500 or status == 0
     return [
-        ("Invocations", number, "None"),
-        ("InvocationsPerInstance", number / max(1, instances), "None"),
-        ("Invocation4XXErrors", client, "None"),
-        ("Invocation5XXErrors", server, "None"),
-        ("InvocationModelErrors", client + server, "None"),
-        ("ModelLatency", sum(latencies) / number, "Microseconds"),
-        ("OverheadLatency", 0.0, "Microseconds"),
+        ("Invocations", 1.0, "None"),
+        ("InvocationsPerInstance", 1 / max(1, instances), "None"),
+        ("Invocation4XXErrors", float(is_client_error), "None"),
+        ("Invocation5XXErrors", float(is_server_error), "None"),
+        ("InvocationModelErrors", float(is_client_error or is_server_error), "None"),
+        ("ModelLatency", 1e6 * seconds, "Microseconds"),
     ]

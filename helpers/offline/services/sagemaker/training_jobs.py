@@ -40,7 +40,7 @@ class TrainingJobs:
     def start(self, region: str, request: dict[str, Any], **tuning: Any) -> TrainingJob:
         """Checks the request, and has the job run. Raises AwsError."""
         name = request["TrainingJobName"]
-        image = self._check(region, request)
+        image = self.check(region, request)
         definitions = job_metrics.injected(image)
         if objective := tuning.pop("objective", None):
             definitions.append({"Name": "ObjectiveMetric", "Regex": _regex_of(definitions, objective)})
@@ -146,7 +146,7 @@ class TrainingJobs:
             watcher(job)
         job_events.emit(self.kernel, job.region, "Training Job", description(job), job.arn)
 
-    def _check(self, region: str, request: dict[str, Any]) -> images.Image:
+    def check(self, region: str, request: dict[str, Any]) -> images.Image:
         """What the service checks before it accepts a job. Raises AwsError."""
         specification = request.get("AlgorithmSpecification", {})
         uri = specification.get("TrainingImage")
@@ -155,9 +155,8 @@ class TrainingJobs:
         image = images.built_in(uri)
         if image is None:
             raise AwsError("NotImplemented", images.why_not(uri), 501)
-        for name in ("TrainingInputMode",):
-            if specification.get(name) == "Pipe" and image.algorithm != "xgboost":
-                raise AwsError("NotImplemented", "The offline AWS does not support Pipe mode; use File.", 501)
+        if specification.get("TrainingInputMode") == "Pipe" and image.algorithm != "xgboost":
+            raise AwsError("NotImplemented", "The offline AWS does not support Pipe mode; use File.", 501)
         if {"sagemaker_program", "sagemaker_submit_directory"} & set(request.get("HyperParameters", {})):
             raise AwsError("NotImplemented", "The offline AWS does not support script mode.", 501)
         resources = request.get("ResourceConfig") or {}
@@ -168,6 +167,10 @@ class TrainingJobs:
         roles.check_trust(self.kernel, request["RoleArn"])
         channels.check(self.kernel, region, request["RoleArn"], request.get("InputDataConfig", []))
         return image
+
+    def check_objective(self, image: images.Image, metric: str) -> None:
+        """Raises AwsError where a tuning job of this algorithm cannot have that objective."""
+        _regex_of(job_metrics.injected(image), metric)
 
 
 def _detached(job: TrainingJob) -> TrainingJob:

@@ -1,0 +1,68 @@
+"""The two alarms of a target-tracking policy, as Application Auto Scaling makes them in CloudWatch."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from helpers.offline.services.autoscaling.records import Policy, Target
+
+PERIOD_S, SHORTEST_PERIOD_S = 60, 10
+HIGH_PERIODS, LOW_PERIODS = 3, 15
+LOW_SHARE = 0.9  # of the target: below it there is too much capacity
+
+
+def put(account_id: str, target: Target, policy: Policy) -> None:
+    """Makes them and notes them in the policy. With a faster clock, periods are shorter and thresholds with them."""
+    from moto.cloudwatch.models import cloudwatch_backends
+
+    factor = target.clock_factor
+    period = next(seconds for seconds in (60, 30, 20, 10) if seconds <= PERIOD_S / factor or seconds == 10)
+    value = policy.config["TargetValue"] * period / PERIOD_S
+    note = "" if factor == 1 else f" Offline clock factor {factor:g}: {period} s stand for a minute."
+    wanted = (
+        ("High", "GreaterThanThreshold", value, HIGH_PERIODS),
+        ("Low", "LessThanThreshold", LOW_SHARE * value, LOW_PERIODS),
+    )
+    backend = cloudwatch_backends[account_id][target.region]
+    for kind, comparison, threshold, periods in wanted:
+        name = f"TargetTracking-{target.resource}-Alarm{kind}-{uuid.uuid4()}"
+        alarm = backend.put_metric_alarm(
+            name=name,
+            namespace="AWS/SageMaker",
+            metric_name="InvocationsPerInstance",
+            comparison_operator=comparison,
+            evaluation_periods=max(1, round(periods * PERIOD_S / factor / period)),
+            period=period,
+            threshold=threshold,
+            statistic="Sum",
+            description=f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy.arn}.{note}",
+            dimensions=[
+                {"Name": "EndpointName", "Value": target.endpoint},
+                {"Name": "VariantName", "Value": target.variant},
+            ],
+            alarm_actions=[policy.arn],
+        )
+        policy.alarms.append({"AlarmName": name, "AlarmARN": alarm.alarm_arn})
+
+
+def delete(account_id: str, target: Target, policy: Policy) -> None:
+    from moto.cloudwatch.models import cloudwatch_backends
+
+    held = cloudwatch_backends[account_id][target.region].alarms
+    for alarm in policy.alarms:
+        held.pop(alarm["AlarmName"], None)
+    policy.alarms.clear()
+
+
+def newest_value(account_id: str, region: str, name: str, metrics: Any) -> tuple[float, float] | None:
+    """(the statistic of the alarm's newest period with data, the alarm's threshold); None without any."""
+    from moto.cloudwatch.models import cloudwatch_backends
+
+    alarm = cloudwatch_backends[account_id][region].alarms.get(name)
+    if alarm is None:
+        return None
+    end = int(time.time() // alarm.period * alarm.period)
+    found = metrics.statistic_by_period(region, alarm, end - 3 * alarm.period, end)
+    return (found[-1][1], alarm.threshold) if found else None

@@ -1,0 +1,99 @@
+"""Which hyperparameters a tuning job tries next: Random, Grid or Bayesian search over its ranges."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from helpers.offline.services.sagemaker.job_run import environment
+from helpers.offline.services.sagemaker.store import invalid
+
+FIRST_RANDOM = 3  # points before a Gaussian process has anything to say
+PROGRAM = "helpers.offline.services.sagemaker.algorithms.suggest"
+
+
+class Space:
+    """The ranges of a tuning job as a unit cube: one coordinate for each hyperparameter."""
+
+    def __init__(self, ranges: dict[str, Any]) -> None:
+        self.numbers = [(entry, True) for entry in ranges.get("IntegerParameterRanges", [])]
+        self.numbers += [(entry, False) for entry in ranges.get("ContinuousParameterRanges", [])]
+        self.categories = list(ranges.get("CategoricalParameterRanges", []))
+        for entry, _ in self.numbers:
+            if float(entry["MinValue"]) > float(entry["MaxValue"]):
+                raise invalid(f"MinValue of {entry['Name']} is larger than its MaxValue.")
+            if entry.get("ScalingType") == "Logarithmic" and float(entry["MinValue"]) <= 0:
+                raise invalid(f"Logarithmic scaling of {entry['Name']} needs a MinValue above 0.")
+
+    @property
+    def names(self) -> list[str]:
+        return [entry["Name"] for entry, _ in self.numbers] + [entry["Name"] for entry in self.categories]
+
+    def values(self, point: list[float]) -> dict[str, str]:
+        """The hyperparameters at a point, as text."""
+        found: dict[str, str] = {}
+        for coordinate, (entry, whole) in zip(point, self.numbers, strict=False):
+            value = _scaled(coordinate, entry)
+            found[entry["Name"]] = str(round(value)) if whole else str(value)
+        for coordinate, entry in zip(point[len(self.numbers) :], self.categories, strict=True):
+            choices = entry["Values"]
+            found[entry["Name"]] = choices[min(int(coordinate * len(choices)), len(choices) - 1)]
+        return found
+
+    def grid(self) -> list[list[float]]:
+        """Raises AwsError where a range is not categorical."""
+        if self.numbers:
+            raise invalid("Grid search only supports categorical parameters.")
+        axes = [[(i + 0.5) / len(entry["Values"]) for i in range(len(entry["Values"]))] for entry in self.categories]
+        return [list(point) for point in itertools.product(*axes)]
+
+
+def _scaled(coordinate: float, entry: dict[str, str]) -> float:
+    low, high = float(entry["MinValue"]), float(entry["MaxValue"])
+    match entry.get("ScalingType", "Auto"):
+        case "Logarithmic":
+            return math.exp(math.log(low) + coordinate * (math.log(high) - math.log(low)))
+        case "ReverseLogarithmic" if high < 1:
+            return 1 - math.exp(math.log(1 - low) + coordinate * (math.log(1 - high) - math.log(1 - low)))
+    return low + coordinate * (high - low)
+
+
+class Search:
+    def __init__(self, strategy: str, space: Space, seed: int) -> None:
+        self.strategy = strategy
+        self.space = space
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.grid = space.grid() if strategy == "Grid" else []
+
+    def next(self, number: int, tried: list[tuple[list[float], float]], directory: Path) -> list[float] | None:
+        """The point of try `number`; None where nothing is left. `tried`: points and what came out, less is better."""
+        if self.strategy == "Grid":
+            return self.grid[number] if number < len(self.grid) else None
+        dimensions = len(self.space.names)
+        if self.strategy == "Random" or len(tried) < FIRST_RANDOM:
+            return [self.random.random() for _ in range(dimensions)]
+        question = {
+            "tried": [point for point, _ in tried],
+            "values": [value for _, value in tried],
+            "dimensions": dimensions,
+            "seed": (self.seed + number) % 2**31,
+        }
+        answer = subprocess.run(
+            [sys.executable, "-P", "-m", PROGRAM],
+            input=json.dumps(question),
+            capture_output=True,
+            text=True,
+            env=environment(directory) | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            cwd=directory,
+            timeout=120,
+        )
+        if answer.returncode != 0:
+            raise RuntimeError(f"the search for the next point failed: {answer.stderr[-300:]}")
+        return json.loads(answer.stdout)
