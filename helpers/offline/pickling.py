@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 import tempfile
@@ -31,6 +32,8 @@ class _Pickler(cloudpickle.Pickler):
             return kind, ()
         if kind.__name__ == "_VersionedKeyStore":  # a dict whose own items() shows the last version only
             return _versioned, (kind, list(dict.items(value)))
+        if kind.__name__ == "LogStream" and kind.__module__ == "moto.logs.models":
+            return copyreg.__newobj__, (kind,), _log_stream_state(value), None, None, _set_log_stream_state
         if isinstance(value, _base_backend()):
             return _find_backend, _name_of(value)
         return super().reducer_override(value)
@@ -96,6 +99,26 @@ def _base_backend() -> type:
     from moto.core.base_backend import BaseBackend
 
     return BaseBackend
+
+
+def _log_stream_state(stream: Any) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
+    """A stream's events as plain tuples: tens of thousands of objects would each cost a call."""
+    attributes = {name: value for name, value in stream.__dict__.items() if name != "events"}
+    rows = [(event.ingestion_time, event.timestamp, event.message, event.event_id) for event in list(stream.events)]
+    return attributes, rows
+
+
+def _set_log_stream_state(stream: Any, state: tuple[dict[str, Any], list[tuple[Any, ...]]]) -> None:
+    from moto.logs.models import LogEvent
+
+    attributes, rows = state
+    stream.__dict__.update(attributes)
+    stream.events = []
+    for ingestion_time, timestamp, message, event_id in rows:
+        event = LogEvent(ingestion_time, {"timestamp": timestamp, "message": message})
+        event.event_id = event_id
+        LogEvent._event_id = max(LogEvent._event_id, event_id + 1)
+        stream.events.append(event)
 
 
 def _versioned(kind: type, items: list[tuple[str, list[Any]]]) -> Any:
