@@ -24,6 +24,7 @@ def error_story(
     threshold_ms: float,
     marks: Mapping[str, float],
     window_s: float = 3.0,
+    x: str = "seconds",
     told: str,
 ) -> None:
     """Error over time: single interactions as dots, their moving mean as a line, the threshold, and what happened when.
@@ -51,7 +52,7 @@ def error_story(
             label, colour = MARKS.get(name, (name, style.INK))
             style.vertical_mark(axes, moment, label, colour=colour, level=levels[name])
         low, high = min(0.0, threshold, float(np.nanmin(mean))), max(0.0, threshold, float(np.nanmax(mean)))
-        axes.set(xlabel="seconds", ylabel="error: predicted − actual (s)")
+        axes.set(xlabel=x, ylabel="error: predicted − actual (s)")
         axes.set_ylim(low - 0.35 * (high - low), high + 0.35 * (high - low))
         axes.set_xlim(at[0], at[-1])
         axes.legend(loc="lower left", ncols=2, framealpha=0.85, frameon=True, edgecolor="white")

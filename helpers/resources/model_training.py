@@ -79,6 +79,15 @@ def image(ws: Workshop, algorithm: str = "xgboost", version: str = XGBOOST_VERSI
     return image_uris.retrieve(algorithm, ws.region, version=version)
 
 
+def live_image(ws: Workshop) -> str:
+    """The image of the live model, if that is an XGBoost model, else XGBoost's: what a retrained model needs."""
+    client = ws.client("sagemaker")
+    configuration = client.describe_endpoint(EndpointName=ws.name(ENDPOINT))["EndpointConfigName"]
+    variant = client.describe_endpoint_config(EndpointConfigName=configuration)["ProductionVariants"][0]
+    found = client.describe_model(ModelName=variant["ModelName"])["PrimaryContainer"]["Image"]
+    return found if "xgboost" in found else image(ws)
+
+
 def channel(name: str, uri: str) -> dict:
     """An input of a training job: all CSV files under one S3 prefix."""
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}

@@ -53,7 +53,7 @@ def deploy_functions(ws: Workshop, **changes: object) -> tuple[str, str]:
         "SAMPLES_BUCKET": ws.bucket("samples"),
         "SAMPLES_PREFIX": sample_collection.PREFIX,
         "JOB_PREFIX": ws.name(JOBS),
-        "IMAGE_URI": model_training.image(ws),
+        "IMAGE_URI": model_training.live_image(ws),
         "HYPERPARAMETERS": json.dumps(HYPERPARAMETERS),
         "NEWEST_SAMPLES": str(NEWEST_SAMPLES),
         "FEWEST_SAMPLES": str(FEWEST_SAMPLES),
