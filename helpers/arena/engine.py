@@ -230,7 +230,7 @@ class Engine:
         self.players = {}
         self.baseline = Tally(self.settings.window)
         self.durations = deque(maxlen=self.settings.window)
-        self._advance()
+        self._advance(everything=True)
         found = await self._in_thread(courses, self.store, self.row)
         firsts = {entry: first for entry, first, _ in self.store.players(self.row.id)}
         for course in found:
@@ -308,7 +308,7 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.clock.stop()
         self.clock = RoundClock(self.settings.seconds)
-        self._advance()
+        self._advance(everything=True)
         if self.row.phase == Phase.LIVE:
             self.lock()
         self.row.finished = True
@@ -439,13 +439,19 @@ class Engine:
         player.seen(given.outcome, self.clock.elapsed)
         self._new_answers.append((self.row.id, number, player.entry.id, int(given[0]), given[1], given[2]))
 
-    def _advance(self) -> None:
-        """Score what has ended by now."""
+    def _advance(self, *, everything: bool = False) -> None:
+        """Score what has ended by now, for all at once: when the last answer to it may have come, or at the very end.
+
+        Without that wait, a slow entry's window would lag behind the others' in rounds that are played fast.
+        """
         if self.stream is None:
             return
         now, ends = min(self.clock.elapsed, self.settings.seconds), self.stream.ends
         penalty = self.settings.penalty_ms
+        answered_by = now - self.settings.deadline_seconds - 1.0 / self.settings.rate
         while self._ended < len(ends) and ends[self._ended] <= now:
+            if self.stream.due[self.stream.ending[self._ended]] > answered_by and not everything:
+                break
             event = self.stream.interaction(self.stream.ending[self._ended])
             error = error_ms(Outcome.OK, event.fc_avg_ms, event.duration_ms, event.fc_avg_ms, penalty)
             self.baseline.add(error, True, None)

@@ -99,6 +99,6 @@ function fill(kept, row, range, open) {
   kept.spark.style.display = troubled || open ? "none" : "";
   kept.score.hidden = kept.gap.hidden = open;
   say(kept.score, ms(row.rank ? row.score : null));
-  say(kept.gap, gap(row.gap));
+  say(kept.gap, gap(row.gap, row.rank));
   if (row.spark) spark(kept.spark, row.spark, range);
 }

@@ -45,7 +45,7 @@ function card(state) {
   if (!row) return;
   say($("place"), row.rank ? `${row.rank}.` : "–");
   say($("score"), ms(row.rank ? row.score : null));
-  say($("gap"), !row.rank ? "not ranked yet" : row.rank === 1 ? "You lead." : `${gap(row.gap)} ms to the leader`);
+  say($("gap"), !row.rank ? "not ranked yet" : row.rank === 1 ? "You lead." : row.gap < 0.5 ? "level with the leader" : `${gap(row.gap, row.rank)} ms to the leader`);
   const health = row.availability === null ? "" : `, ${share(row.availability)} answered in time, p95 ${ms(row.p95)} ms`;
   $("health").replaceChildren(el("span", { class: `sign sign-${row.state}` }), `${row.state}${row.reason ? `: ${row.reason}` : ""}${health}`);
 }
@@ -73,7 +73,7 @@ function list(state) {
     movement(kept.moved, row.moved);
     say(kept.reason, row.state === "error" ? row.reason : "");
     say(kept.score, open ? "" : ms(row.rank ? row.score : null));
-    say(kept.gap, open ? "" : gap(row.gap));
+    say(kept.gap, open ? "" : gap(row.gap, row.rank));
     if (place.children[i] !== kept.root) place.insertBefore(kept.root, place.children[i] || null);
   });
   for (const [id, kept] of rows) if (!seen.has(id)) { kept.root.remove(); rows.delete(id); }

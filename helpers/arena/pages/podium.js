@@ -39,7 +39,7 @@ export class Podium {
       card.tag.hidden = !row || row.kind === "learner";
       movement(card.moved, row?.moved || 0);
       say(card.number, row ? ms(row.score) : "–");
-      say(card.gap, !row ? "" : i === 0 ? "leads" : `${gap(row.gap)} behind`.replace("lead behind", "level"));
+      say(card.gap, !row ? "" : i === 0 ? "leads" : row.gap < 0.5 ? "level" : `${gap(row.gap, row.rank)} behind`);
       const troubled = row && (row.state === "error" || row.state === "stale");
       say(card.health, !row ? "" : troubled ? row.reason : row.availability !== undefined ? `${share(row.availability)} answered` : "");
       card.health.className = troubled ? "error" : "";

@@ -3,7 +3,10 @@
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 export const ms = (value) => (value === null || value === undefined ? "–" : whole.format(value));
-export const gap = (value) => (value === null || value === undefined ? "" : value < 0.5 ? "lead" : `+${whole.format(value)}`);
+export function gap(value, rank) {
+  if (value === null || value === undefined) return "";
+  return rank === 1 ? "lead" : value < 0.5 ? "level" : `+${whole.format(value)}`;
+}
 export const share = (value) => (value === null || value === undefined ? "–" : `${Math.floor(value * 1000) / 10} %`);
 
 export function clock(seconds) {
