@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import json
 import logging
 import os
@@ -25,6 +26,7 @@ log = logging.getLogger("offline.lambda")
 # AWS waits one minute before the second attempt and two before the third; offline a minute is a second.
 RETRY_DELAYS_S = (1.0, 2.0)
 MAXIMUM_RETRIES = 2
+REWRITE_BYTES = 8 << 20  # a journal of this size is written anew, without what is done
 
 
 @dataclass(slots=True)
@@ -44,47 +46,70 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._open = 0
+        self._open: dict[str, Event] = {}
         self._file: int | None = None
+        self._size = 0
 
     def unfinished(self) -> list[Event]:
-        """What an earlier server left. Empties the journal: who takes the events adds them again."""
-        events: dict[str, Event] = {}
-        if self.path.exists():
-            for line in self.path.read_bytes().splitlines():
-                try:
-                    record = json.loads(line)
-                except ValueError:  # torn by the kill: was never acknowledged
-                    continue
-                if "done" in record:
-                    events.pop(record["done"], None)
-                else:
-                    events[record["id"]] = Event(**record)
-            self.path.unlink()
-        return list(events.values())
+        """What an earlier server left, which stays in the journal until it is done."""
+        with self._lock:
+            if self.path.exists():
+                for line in self.path.read_bytes().splitlines():
+                    try:
+                        record = json.loads(line)
+                    except ValueError:  # torn by the kill: was never acknowledged
+                        continue
+                    if "done" in record:
+                        self._open.pop(record["done"], None)
+                    else:
+                        self._open[record["id"]] = Event(**record)
+                self._rewrite()
+            return list(self._open.values())
 
     def add(self, event: Event) -> None:
-        self._write(asdict(event), 1)
+        """It is on disk when this returns. Raises OSError where it cannot be."""
+        with self._lock:
+            self._append(asdict(event))
+            self._open[event.id] = event
 
     def done(self, event: Event) -> None:
-        self._write({"done": event.id}, -1)
+        with self._lock:
+            self._append({"done": event.id})
+            self._open.pop(event.id, None)
+            if self._size > (REWRITE_BYTES if self._open else 0):
+                self._rewrite()
 
     def close(self) -> None:
         with self._lock:
-            if self._file is not None:
-                os.close(self._file)
-                self._file = None
+            self._close()
 
-    def _write(self, record: dict[str, Any], change: int) -> None:
+    def _append(self, record: dict[str, Any]) -> None:
         line = json.dumps(record).encode() + b"\n"
-        with self._lock:
-            if self._file is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            os.write(self._file, line)
-            self._open += change
-            if self._open == 0:
-                os.ftruncate(self._file, 0)
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._size = os.fstat(self._file).st_size
+        if os.write(self._file, line) < len(line):  # the disk is full
+            os.ftruncate(self._file, self._size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        self._size += len(line)
+
+    def _rewrite(self) -> None:
+        """With the open events alone; whole or not at all. Without any, the file is emptied in place."""
+        if not self._open and self._file is not None:
+            os.ftruncate(self._file, 0)
+            return
+        fresh = self.path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        fresh.touch(0o600)
+        fresh.write_bytes(b"".join(json.dumps(asdict(event)).encode() + b"\n" for event in self._open.values()))
+        os.replace(fresh, self.path)
+        self._close()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 class EventQueue:
@@ -98,7 +123,7 @@ class EventQueue:
 
     def start(self) -> None:
         for event in self.journal.unfinished():
-            self._accept(event)
+            self.service.from_thread(self._work(event))
 
     def stop(self) -> None:
         self._stopping = True
@@ -119,12 +144,9 @@ class EventQueue:
     def put(self, function_arn: str, payload: bytes) -> str:
         """Queues an event; it is in the journal when this returns. Returns the request's id."""
         event = Event(str(uuid.uuid4()), function_arn, base64.b64encode(payload).decode(), time.time())
-        self._accept(event)
-        return event.id
-
-    def _accept(self, event: Event) -> None:
         self.journal.add(event)
         self.service.from_thread(self._work(event))
+        return event.id
 
     async def _work(self, event: Event) -> None:
         try:
