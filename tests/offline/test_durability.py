@@ -136,15 +136,22 @@ def test_a_full_disk_is_an_error_to_the_caller_and_corrupts_nothing(workspace_di
     server = psutil.Process(process.read_state(workspace_dir).pid)
     unlimited = server.rlimit(psutil.RLIMIT_FSIZE)
     server.rlimit(psutil.RLIMIT_FSIZE, (2000, unlimited[1]))
-    calls = [
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": f"{'x' * 1800}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+    role = {"RoleName": "large", "AssumeRolePolicyDocument": json.dumps(trust)}
+    for refused in (
         lambda: s3.put_object(Bucket="small", Key="before", Body=b"y" * 100_000),
-        lambda: offline.client("iam").create_role(RoleName="r" * 60, AssumeRolePolicyDocument="{}" + " " * 2000),
-    ]
-    with pytest.raises(ClientError) as caught:
-        calls[0]()
-    answer = caught.value.response
-    assert answer["Error"]["Code"] == "InsufficientStorage"
-    assert str(workspace_dir) in answer["Error"]["Message"]
+        lambda: offline.client("iam").create_role(**role),
+    ):
+        with pytest.raises(ClientError) as caught:
+            refused()
+        error = caught.value.response["Error"]
+        assert error["Code"] == "InsufficientStorage"
+        assert str(workspace_dir) in error["Message"]
     assert s3.get_object(Bucket="small", Key="before")["Body"].read() == b"x" * 1000
     server.rlimit(psutil.RLIMIT_FSIZE, unlimited)
     s3.put_object(Bucket="small", Key="after", Body=b"z" * 100_000)
