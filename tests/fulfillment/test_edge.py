@@ -51,9 +51,9 @@ def test_real_time_is_steady_within_one_percent(rate):
     begun = time.perf_counter()
     edge = EdgeCompute(rate=rate)
     marks = []
-    counts = edge.run(3, on_progress=lambda e: marks.append((time.perf_counter(), e.counts["started"])))
-    assert counts["started"] == 3 * rate
-    assert time.perf_counter() - begun == pytest.approx(3, abs=0.25)
+    counts = edge.run(2, on_progress=lambda e: marks.append((time.perf_counter(), e.counts["started"])))
+    assert counts["started"] == 2 * rate
+    assert time.perf_counter() - begun == pytest.approx(2, abs=0.25)
     if rate >= 50:
         (first_s, first), (last_s, last) = marks[0], marks[-2]
         assert (last - first) / (last_s - first_s) == pytest.approx(rate, rel=0.02)
