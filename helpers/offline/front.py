@@ -94,6 +94,8 @@ class Front:
         try:
             self._authenticate(call)
             self.control.count()
+            if call.region != self.kernel.workspace.region and call.region not in wire.regions():
+                raise wire.unknown_region(call.region)
             if headers.get("content-encoding") == "gzip" and service != "s3":
                 call.body = gzip.decompress(call.body)
             wire.name_operation(call)

@@ -45,12 +45,7 @@ def collect() -> dict[str, ModuleType]:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
             continue
-        try:
-            module = importlib.import_module(name)
-            module.OPERATIONS, module.install  # noqa: B018
-        except Exception:
-            log.exception("the service %s is left out", package)
-            continue
+        module = importlib.import_module(name)
         modules[package] = module
         OPERATIONS.setdefault(signing_name, {}).update(module.OPERATIONS)
     return modules

@@ -93,6 +93,19 @@ def _route(call: Call) -> tuple[str, dict[str, str]]:
     return operation.name, dict(parameters)
 
 
+@lru_cache(1)
+def regions() -> frozenset[str]:
+    from moto.core.base_backend import AccountSpecificBackend
+
+    session = AccountSpecificBackend.get_session()
+    found = [session.get_available_regions("ec2", partition) for partition in session.get_available_partitions()]
+    return frozenset(region for of_partition in found for region in of_partition)
+
+
+def unknown_region(region: str) -> AwsError:
+    return AwsError("InvalidRegion", f"AWS has no region {region}; on AWS its host name would not be found.", 400)
+
+
 def not_supported(call: Call, detail: str = "") -> AwsError:
     name = f"{call.service}:{call.operation}" if call.operation else f"{call.service} {call.method} {call.path}"
     return AwsError(

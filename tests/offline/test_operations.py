@@ -35,6 +35,12 @@ def test_an_unsupported_operation_answers_501_and_its_name(offline, service, ope
     assert f"does not support {name}. What it supports: docs/offline-aws.md" in answer["Error"]["Message"]
 
 
+def test_a_region_that_aws_does_not_have_is_refused_by_name(offline):
+    offline.client("sqs", region="eu-central-2").list_queues()
+    with pytest.raises(ClientError, match="AWS has no region mars-north-1"):
+        offline.client("sqs", region="mars-north-1").list_queues()
+
+
 def test_every_operation_in_the_table_exists_on_aws():
     modules = operations.collect()
     session = Session()
