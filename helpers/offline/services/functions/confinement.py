@@ -31,7 +31,7 @@ PROCESS = ("/proc/self", "/proc/sys", "/proc/cpuinfo", "/proc/meminfo", "/proc/s
 
 
 def confine(readable: Iterable[str], writable: Iterable[str]) -> bool:
-    """Confines this process and its children for good. False where the system has no Landlock. Raises OSError."""
+    """Confines this process and its children for good. False where the system has no Landlock, or does not let us."""
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
@@ -44,33 +44,28 @@ def confine(readable: Iterable[str], writable: Iterable[str]) -> bool:
     if version >= 6:
         attributes += struct.pack("=QQ", 0, SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS)
     size = ctypes.c_size_t(len(attributes))
-    ruleset = _checked(libc.syscall(CREATE_RULESET, attributes, size, ctypes.c_uint32(0)))
+    ruleset = libc.syscall(CREATE_RULESET, attributes, size, ctypes.c_uint32(0))
+    if ruleset < 0:
+        return False
     try:
         for path in (*SYSTEM, *PROCESS, sys.base_prefix, *readable):
             _allow(libc, ruleset, path, READ)
         for path in writable:
             _allow(libc, ruleset, path, rights)
-        _checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        _checked(libc.syscall(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)))
+        libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        return libc.syscall(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)) == 0
     finally:
         os.close(ruleset)
-    return True
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    """What is not there needs no rule; a rule that fails leaves its place closed."""
+    with contextlib.suppress(OSError):
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
             if not stat.S_ISDIR(os.fstat(place).st_mode):
                 rights &= FILE
             rule = struct.pack("=Qi", rights, place)
-            _checked(libc.syscall(ADD_RULE, ctypes.c_int(ruleset), PATH_BENEATH, rule, ctypes.c_uint32(0)))
+            libc.syscall(ADD_RULE, ctypes.c_int(ruleset), PATH_BENEATH, rule, ctypes.c_uint32(0))
         finally:
             os.close(place)
-
-
-def _checked(result: int) -> int:
-    if result < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
-    return result
