@@ -1,7 +1,7 @@
 """`python -m benchmarks [name …]`: run the benchmarks named, or all of them; `--list` names them."""
 
 import argparse
-import importlib
+import subprocess
 import sys
 
 from benchmarks.machine import description
@@ -33,10 +33,11 @@ def main() -> int:
         print(f"There is no benchmark {unknown[0]}; there are: {', '.join(BENCHMARKS)}.", file=sys.stderr)
         return 2
     print(description())
+    failed = 0
     for name in options.names or BENCHMARKS:
         print(f"\n{name}: {BENCHMARKS[name]}", flush=True)
-        importlib.import_module(f"benchmarks.{name}").main([])
-    return 0
+        failed += subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode != 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ async def ask_all(urls: list[str], features: str, seconds: float) -> tuple[list[
     return times, errors
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     features = csv_line(rows(1, seed=7)[0][0])
     booster = trained(20_000)
     with tempfile.TemporaryDirectory() as folder, local_aws() as aws:
@@ -90,4 +90,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main([])
+    main()

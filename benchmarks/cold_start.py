@@ -22,7 +22,7 @@ def handler(event, context):
 """
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     with tempfile.TemporaryDirectory() as folder, local_aws() as aws:
         (Path(folder) / "app.py").write_text(HANDLER)
         functions = aws.client("lambda")
@@ -69,4 +69,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main([])
+    main()

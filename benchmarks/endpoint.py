@@ -44,7 +44,7 @@ def measured(make_caller) -> tuple[float, float]:
     return percentile(times, 50), CALLS // CLIENTS * CLIENTS / (time.perf_counter() - started)
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     row = rows(1, seed=7)[0][0]
     with tempfile.TemporaryDirectory() as folder, local_aws() as aws:
         folder = Path(folder)
@@ -99,4 +99,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main([])
+    main()

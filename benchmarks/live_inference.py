@@ -52,7 +52,7 @@ def ministack_ms(features: str) -> list[float]:
         return latencies_ms(f"{url}/restapis/{api}/live/_user_request_/ask", features)
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     features = csv_line(rows(1, seed=7)[0][0])
     with tempfile.TemporaryDirectory() as folder, local_aws() as aws:
         role_arn = role(aws.client("iam"))
@@ -87,4 +87,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main([])
+    main()

@@ -67,7 +67,7 @@ def published_per_second(sns, topic: str) -> float:
     return BATCHES * 10 / (time.perf_counter() - started)
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     with local_aws() as ours, moto_server() as moto, constant_server(CONSTANT) as constant:
         topic = connect_topic_to_bucket(ours.client)
         sns, s3 = ours.client("sns"), ours.client("s3")
@@ -103,4 +103,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main([])
+    main()

@@ -52,7 +52,7 @@ def idle_mb() -> float:
         return resident
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     python_of("moto")
     theirs_s()
     seconds = in_turn(ours_s, theirs_s, 3)
@@ -67,4 +67,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main([])
+    main()

@@ -26,7 +26,7 @@ print(time.perf_counter() - started)
 """
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     with tempfile.TemporaryDirectory() as folder, local_aws() as aws:
         file = Path(folder) / "train.csv"
         x, y = rows(ROWS)
@@ -81,4 +81,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main([])
+    main()

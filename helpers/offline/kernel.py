@@ -127,6 +127,7 @@ class Functions(Protocol):
     def invoke_async(
         self, function_arn: str, payload: bytes, *, source_principal: str, source_arn: str | None
     ) -> None: ...
+    def permits(self, function_arn: str, source_principal: str, source_arn: str | None) -> bool: ...
 
 
 class Topics(Protocol):
