@@ -146,13 +146,11 @@ def watch(arguments, arena, token, process):
     asked = int(state["seconds"] * arguments.rate)
     print(f"participants            {len(rows)}, {len(bad)} of them {', '.join(BAD)}")
     print(f"interactions            {asked} x {len(rows)} = {asked * len(rows)} questions in {state['seconds']:.0f} s")
-    print(
-        f"scheduling jitter       p50 {report['jitter_p50_ms']} ms, p99 {report['jitter_p99_ms']} ms, most {report['jitter_most_ms']} ms"
-    )
+    p50, p99, most = (report[f"jitter_{name}_ms"] for name in ("p50", "p99", "most"))
+    print(f"scheduling jitter       p50 {p50} ms, p99 {p99} ms, most {most} ms")
     print(f"missed ticks            {report['missed']} of {report['ticks']}; stood still {report['stood_still']} times")
-    print(
-        f"memory                  {memory[0]:.0f} MB at the start, {memory[-1]:.0f} MB at the end, most {max(memory):.0f} MB"
-    )
+    start, end, most = memory[0], memory[-1], max(memory)
+    print(f"memory                  {start:.0f} MB at the start, {end:.0f} MB at the end, most {most:.0f} MB")
     print(f"processor               {cpu:.2f} of one core, load average {os.getloadavg()[0]:.1f}")
     print(f"good ones: answered     {min(r['availability'] for r in good):.4f} at least")
     print(f"good ones: p95 latency  {max(r['p95'] for r in good)} ms at most")

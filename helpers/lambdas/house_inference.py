@@ -12,7 +12,7 @@ prepare = json.loads(os.environ["PREPARE"])  # per feature: [value for a gap, me
 def handler(event: dict, context: object) -> dict:
     cells = ((event.get("queryStringParameters") or {}).get("features", "")).split(",")
     try:
-        body = ",".join(map(prepared, cells, prepare, strict=True))
+        body = ",".join(prepared(cell, values) for cell, values in zip(cells, prepare, strict=True))
     except ValueError:
         return answer(400, {"message": f"The model needs {len(prepare)} numbers separated by commas."})
     response = runtime.invoke_endpoint(

@@ -215,6 +215,8 @@ def _function(ws: Workshop, opponent: Opponent, role: str, preparation: list[lis
     settings |= {"Runtime": functions.RUNTIME, "Timeout": 10, "MemorySize": 256}
     if functions.exists(ws, f"House-{opponent.key}"):
         client.update_function_configuration(FunctionName=name, **settings)
+        functions.wait_until_ready(ws, f"House-{opponent.key}")
+        client.update_function_code(FunctionName=name, ZipFile=functions.zip_of(module))
     else:
         _patiently(
             lambda: client.create_function(
