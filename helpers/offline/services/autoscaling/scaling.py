@@ -46,17 +46,19 @@ class Scaling:
     def _wanted(self, target: Target, policy: Policy, alarm_name: str) -> int | None:
         """The instance count that the policy asks for now; None for none."""
         current = self.kernel.ports.endpoints.instances(target.region, target.endpoint, target.variant)
-        read = alarms.newest_value(self.kernel.account_id, target.region, alarm_name, self.kernel.ports.metrics)
-        if current is None or read is None:
+        if current is None:
             return None
-        value, threshold = read
         now = time.time()
-        is_high = "-AlarmHigh-" in alarm_name
-        if is_high and not target.suspended.get("DynamicScalingOutSuspended"):
+        if "-AlarmHigh-" in alarm_name and not target.suspended.get("DynamicScalingOutSuspended"):
+            metrics = self.kernel.ports.metrics
+            read = alarms.newest_value(self.kernel.account_id, target.region, alarm_name, metrics)
             cooldown = policy.config.get("ScaleOutCooldown", DEFAULT_COOLDOWN_S) / target.clock_factor
+            if read is None or now - target.scaled_out < cooldown:
+                return None
+            value, threshold = read
             needed = min(target.most, math.ceil(current * value / threshold))
-            return needed if needed > current and now - target.scaled_out >= cooldown else None
-        if not is_high and not (policy.config.get("DisableScaleIn") or self._stays(target)):
+            return needed if needed > current else None
+        if "-AlarmLow-" in alarm_name and not (policy.config.get("DisableScaleIn") or self._stays(target)):
             cooldown = policy.config.get("ScaleInCooldown", DEFAULT_COOLDOWN_S) / target.clock_factor
             last = max(target.scaled_in, target.scaled_out)
             return current - 1 if current > target.least and now - last >= cooldown else None

@@ -1,0 +1,161 @@
+"""A bucket with training data, a role for SageMaker, and jobs and endpoints made in a line."""
+
+import time
+import uuid
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+LINEAR = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
+NEIGHBORS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/knn:1"
+RUNNING = ("InProgress", "Stopping")
+
+
+def numbers(rows: int, seed: int) -> np.ndarray:
+    """y = 3a - 2b + 50 + noise of standard deviation 1; features a, b, c in 0..10."""
+    random = np.random.default_rng(seed)
+    features = random.uniform(0, 10, (rows, 3))
+    labels = 3 * features[:, 0] - 2 * features[:, 1] + 50 + random.normal(0, 1, rows)
+    return np.column_stack([labels, features])
+
+
+def as_csv(table: np.ndarray) -> bytes:
+    return "\n".join(",".join(f"{cell:.6g}" for cell in row) for row in table).encode() + b"\n"
+
+
+@dataclass
+class SageMaker:
+    """The clients and what every request needs."""
+
+    offline: object
+    bucket: str
+    role: str
+    client: object = field(init=False)
+    runtime: object = field(init=False)
+    s3: object = field(init=False)
+
+    def __post_init__(self):
+        self.client = self.offline.client("sagemaker")
+        self.runtime = self.offline.client("sagemaker-runtime")
+        self.s3 = self.offline.client("s3")
+
+    def put(self, key: str, body: bytes) -> str:
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return f"s3://{self.bucket}/{key.rpartition('/')[0]}/"
+
+    def request(self, channels: dict[str, str], hyperparameters: dict[str, str], **changes) -> dict:
+        content_type = changes.pop("content_type", "text/csv")
+        request = {
+            "TrainingJobName": f"job-{uuid.uuid4().hex[:8]}",
+            "AlgorithmSpecification": {"TrainingImage": changes.pop("image", XGBOOST), "TrainingInputMode": "File"},
+            "RoleArn": self.role,
+            "HyperParameters": hyperparameters,
+            "InputDataConfig": [
+                {
+                    "ChannelName": name,
+                    "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}},
+                    **({"ContentType": content_type} if content_type else {}),
+                }
+                for name, uri in channels.items()
+            ],
+            "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/out"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+        }
+        return request | changes
+
+    def train(self, channels: dict[str, str], hyperparameters: dict[str, str], **changes) -> dict:
+        """The description of a job that has ended."""
+        request = self.request(channels, hyperparameters, **changes)
+        self.client.create_training_job(**request)
+        return self.wait(request["TrainingJobName"])
+
+    def wait(self, job: str, seconds: float = 90) -> dict:
+        deadline = time.monotonic() + seconds
+        while (found := self.client.describe_training_job(TrainingJobName=job))["TrainingJobStatus"] in RUNNING:
+            assert time.monotonic() < deadline, f"{job} is still {found['SecondaryStatus']}"
+            time.sleep(0.05)
+        return found
+
+    def log(self, job: str) -> list[str]:
+        logs, group = self.offline.client("logs"), "/aws/sagemaker/TrainingJobs"
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job}/")["logStreams"]
+        assert [stream["logStreamName"].rpartition("-")[0] for stream in streams] == [f"{job}/algo-1"]
+        events = logs.get_log_events(logGroupName=group, logStreamName=streams[0]["logStreamName"], startFromHead=True)[
+            "events"
+        ]
+        return [event["message"] for event in events]
+
+    def model(self, name: str, data_url: str, image: str = XGBOOST, **environment: str) -> None:
+        container = {"Image": image, "ModelDataUrl": data_url, "Environment": environment}
+        self.client.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=self.role)
+
+    def config(self, name: str, *variants: tuple[str, str, float], **more) -> None:
+        """Each variant: name, model, weight."""
+        self.client.create_endpoint_config(
+            EndpointConfigName=name,
+            ProductionVariants=[
+                {
+                    "VariantName": variant,
+                    "ModelName": model,
+                    "InitialInstanceCount": 1,
+                    "InstanceType": "ml.m6i.large",
+                    "InitialVariantWeight": weight,
+                }
+                for variant, model, weight in variants
+            ],
+            **more,
+        )
+
+    def settled(self, endpoint: str, seconds: float = 30) -> dict:
+        deadline = time.monotonic() + seconds
+        busy = ("Creating", "Updating", "RollingBack")
+        while (found := self.client.describe_endpoint(EndpointName=endpoint))["EndpointStatus"] in busy:
+            assert time.monotonic() < deadline, f"{endpoint} is still {found['EndpointStatus']}"
+            time.sleep(0.05)
+        return found
+
+    def deploy(self, data_url: str, image: str = XGBOOST, **environment: str) -> str:
+        name = f"endpoint-{uuid.uuid4().hex[:8]}"
+        self.model(name, data_url, image, **environment)
+        self.config(name, ("AllTraffic", name, 1.0))
+        self.client.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        self.settled(name)
+        return name
+
+    def ask(self, endpoint: str, body: str, **more) -> tuple[str, str]:
+        """(content type, body)"""
+        answer = self.runtime.invoke_endpoint(
+            **{"EndpointName": endpoint, "ContentType": "text/csv", "Body": body.encode(), **more}
+        )
+        return answer["ContentType"], answer["Body"].read().decode()
+
+
+@pytest.fixture(scope="session")
+def sagemaker(offline, service_role) -> SageMaker:
+    bucket = f"learning-{uuid.uuid4().hex[:8]}"
+    offline.client("s3").create_bucket(Bucket=bucket)
+    return SageMaker(offline, bucket, service_role("sagemaker"))
+
+
+@pytest.fixture(scope="session")
+def channels(sagemaker) -> dict[str, str]:
+    """train: 2000 rows; validation and test: 500 each."""
+    sizes = {"train": (2000, 1), "validation": (500, 2), "test": (500, 3)}
+    return {name: sagemaker.put(f"{name}/data.csv", as_csv(numbers(*size))) for name, size in sizes.items()}
+
+
+@pytest.fixture(scope="session")
+def trained(sagemaker, channels) -> dict:
+    """A completed XGBoost job."""
+    both = {name: channels[name] for name in ("train", "validation")}
+    job = sagemaker.train(both, {"num_round": "30", "eval_metric": "rmse", "seed": "1"})
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    return job
+
+
+@pytest.fixture(scope="session")
+def endpoint(sagemaker, trained) -> str:
+    return sagemaker.deploy(trained["ModelArtifacts"]["S3ModelArtifacts"])

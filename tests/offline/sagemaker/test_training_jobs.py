@@ -1,0 +1,202 @@
+import io
+import tarfile
+
+import pytest
+import xgboost
+from botocore.exceptions import ClientError
+
+from helpers.offline.services.sagemaker.job_run import environment, packed
+from helpers.offline.services.sagemaker.serving.container import LoadError, unpack
+
+
+def code_of(error) -> str:
+    return error.value.response["Error"]["Code"]
+
+
+def test_a_job_goes_through_the_states_with_awss_messages(trained):
+    assert [(step["Status"], step["StatusMessage"]) for step in trained["SecondaryStatusTransitions"]] == [
+        ("Starting", "Preparing the instances for training"),
+        ("Downloading", "Downloading the training image"),
+        ("Training", "Training image download completed. Training in progress."),
+        ("Uploading", "Uploading generated training model"),
+        ("Completed", "Training job completed"),
+    ]
+    assert trained["TrainingEndTime"] >= trained["TrainingStartTime"] >= trained["CreationTime"]
+
+
+def test_metrics_are_those_of_the_log(sagemaker, trained):
+    last = next(line for line in sagemaker.log(trained["TrainingJobName"]) if line.startswith("[29]"))
+    found = {metric["MetricName"]: metric["Value"] for metric in trained["FinalMetricDataList"]}
+    for name in ("train", "validation"):
+        shown = float(last.split(f"#011{name}-rmse:")[1].split("#011")[0])
+        assert found[f"{name}:rmse"] == pytest.approx(shown, abs=1e-5)
+    assert 1.0 < found["validation:rmse"] < 3.0  # the noise has a standard deviation of 1
+
+
+def test_the_artifact_holds_one_ubjson_model(sagemaker, trained):
+    bucket, _, key = trained["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+    assert key == f"out/{trained['TrainingJobName']}/output/model.tar.gz"
+    files = unpack(sagemaker.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert list(files) == ["xgboost-model"] and files["xgboost-model"].startswith(b"{L")
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(files["xgboost-model"]))
+    assert booster.num_boosted_rounds() == 30
+
+
+def test_the_same_data_give_the_same_model_and_other_data_another(sagemaker, channels, trained):
+    both = {name: channels[name] for name in ("train", "validation")}
+    given = {"num_round": "30", "eval_metric": "rmse", "seed": "1"}
+    again = sagemaker.train(both, given)
+    other = sagemaker.train({"train": channels["validation"], "validation": channels["test"]}, given)
+
+    def artifact(job):
+        bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+        return sagemaker.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    assert artifact(again) == artifact(trained) != artifact(other)
+
+
+def test_a_header_row_is_silently_a_sample(sagemaker):
+    uri = sagemaker.put("header/a.csv", b"duration,a,b\n1,2,3\n2,,x\n3,4,5\n")
+    job = sagemaker.train({"train": uri}, {"num_round": "1"})
+    assert job["TrainingJobStatus"] == "Completed"
+    assert any("Train matrix has 4 rows and 2 columns" in line for line in sagemaker.log(job["TrainingJobName"]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"hyperparameters": {"eta": "0.1"}}, "Missing required hyperparameter: num_round"),
+        ({"hyperparameters": {"num_round": "0"}}, "Hyperparameter num_round: 0 is not in [1, +inf)"),
+        ({"content_type": "text/csv;label_size=1"}, "Channel configuration for 'train' channel is not supported"),
+        ({"content_type": None}, "is not 'LIBSVM' format. Please ensure the file is in 'LIBSVM' format."),
+    ],
+)
+def test_a_mistake_fails_the_job_in_the_containers_words(sagemaker, channels, changes, text):
+    changes = dict(changes)
+    given = changes.pop("hyperparameters", {"num_round": "1"})
+    job = sagemaker.train({"train": channels["train"]}, given, **changes)
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Failed"
+    assert job["FailureReason"].startswith("AlgorithmError: framework error: \nTraceback (most recent call last):")
+    assert len(job["FailureReason"]) <= 1024
+    assert text in "\n".join(sagemaker.log(job["TrainingJobName"]))
+
+
+def test_a_foreign_channel_is_extraneous(sagemaker, channels):
+    job = sagemaker.train({"train": channels["train"], "test": channels["test"]}, {"num_round": "1"})
+    assert "Extraneous channel found: test" in "\n".join(sagemaker.log(job["TrainingJobName"]))
+
+
+def test_early_stopping_needs_a_metric_and_a_validation_channel(sagemaker, channels):
+    given = {"num_round": "200", "eta": "0.9", "max_depth": "9", "early_stopping_rounds": "2"}
+    both = {name: channels[name] for name in ("train", "validation")}
+
+    def rounds(job):
+        return sum(line.startswith("[") and "#011" in line for line in sagemaker.log(job["TrainingJobName"]))
+
+    assert rounds(sagemaker.train(both, given)) == 200
+    assert rounds(sagemaker.train(both, given | {"eval_metric": "rmse"})) < 50
+
+
+def test_a_running_job_can_be_stopped(sagemaker, channels, eventually):
+    request = sagemaker.request({"train": channels["train"]}, {"num_round": "4000", "max_depth": "10"})
+    sagemaker.client.create_training_job(**request)
+    name = request["TrainingJobName"]
+    eventually(lambda: sagemaker.client.describe_training_job(TrainingJobName=name)["SecondaryStatus"] == "Training")
+    sagemaker.client.stop_training_job(TrainingJobName=name)
+    job = sagemaker.wait(name)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    with pytest.raises(ClientError, match="The request was rejected because the training job is in status Stopped"):
+        sagemaker.client.stop_training_job(TrainingJobName=name)
+
+
+def test_a_job_that_takes_too_long_is_stopped(sagemaker, channels):
+    job = sagemaker.train(
+        {"train": channels["train"]},
+        {"num_round": "1000000", "max_depth": "10", "save_model_on_termination": "true"},
+        StoppingCondition={"MaxRuntimeInSeconds": 3},
+    )
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert job["ModelArtifacts"]["S3ModelArtifacts"].endswith("model.tar.gz")
+
+
+def test_requests_are_checked_as_aws_does(sagemaker, channels):
+    given = sagemaker.request({"train": channels["train"]}, {"num_round": "1"})
+    create = sagemaker.client.create_training_job
+    pattern = (
+        r"Value 'my_job' at 'trainingJobName' failed to satisfy constraint: Member must satisfy regular expression"
+    )
+    with pytest.raises(ClientError, match=pattern):
+        create(**given | {"TrainingJobName": "my_job"})
+    with pytest.raises(ClientError, match=r"Value 'ml\.x' at 'resourceConfig\.instanceType' .* enum value set"):
+        create(**given | {"ResourceConfig": {"InstanceType": "ml.x", "InstanceCount": 1, "VolumeSizeInGB": 1}})
+    with pytest.raises(ClientError, match="2 validation errors detected"):
+        create(**given | {"TrainingJobName": "a_b", "HyperParameters": {"x": "v" * 2501}})
+    with pytest.raises(ClientError, match="Could not assume role arn:aws:iam::123456789012:role/nobody"):
+        create(**given | {"RoleArn": "arn:aws:iam::123456789012:role/nobody"})
+    missing = sagemaker.request({"train": f"s3://{sagemaker.bucket}/nothing/"}, {"num_round": "1"})
+    with pytest.raises(ClientError, match='No S3 objects found under S3 URL "s3://'):
+        create(**missing)
+
+
+def test_a_name_is_used_once(sagemaker, trained, channels):
+    request = sagemaker.request({"train": channels["train"]}, {}, TrainingJobName=trained["TrainingJobName"])
+    with pytest.raises(ClientError, match="Training job names must be unique within an AWS account") as error:
+        sagemaker.client.create_training_job(**request)
+    assert code_of(error) == "ResourceInUse"
+    with pytest.raises(ClientError, match=r"Requested resource not found\."):
+        sagemaker.client.describe_training_job(TrainingJobName="nowhere")
+
+
+def test_what_is_not_supported_says_so(sagemaker, channels):
+    request = sagemaker.request({"train": channels["train"]}, {"num_round": "1"}, image="a.dkr.ecr/x/blazingtext:1")
+    with pytest.raises(ClientError, match="The offline AWS cannot run the image") as error:
+        sagemaker.client.create_training_job(**request)
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_jobs_are_listed_newest_first_and_by_page(sagemaker, trained):
+    answer = sagemaker.client.list_training_jobs(StatusEquals="Completed", MaxResults=1, NameContains="JOB-")
+    assert len(answer["TrainingJobSummaries"]) == 1
+    names = [
+        job["TrainingJobName"]
+        for page in sagemaker.client.get_paginator("list_training_jobs").paginate(SortBy="CreationTime", MaxResults=2)
+        for job in page["TrainingJobSummaries"]
+    ]
+    assert trained["TrainingJobName"] in names and len(names) == len(set(names))
+
+
+def test_tags_are_found_by_the_tagging_service(sagemaker, trained, offline):
+    arn = trained["TrainingJobArn"]
+    sagemaker.client.add_tags(ResourceArn=arn, Tags=[{"Key": "colour", "Value": "blue"}])
+    assert sagemaker.client.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "colour", "Value": "blue"}]
+    found = offline.client("resourcegroupstaggingapi").get_resources(TagFilters=[{"Key": "colour"}])
+    assert [entry["ResourceARN"] for entry in found["ResourceTagMappingList"]] == [arn]
+
+
+def test_the_role_needs_s3(sagemaker, channels, offline):
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sagemaker.amazonaws.com"},"Action":"sts:AssumeRole"}]}'  # noqa: E501
+    arn = offline.client("iam").create_role(RoleName="poor", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    request = sagemaker.request({"train": channels["train"]}, {"num_round": "1"}, RoleArn=arn)
+    with pytest.raises(ClientError, match="not authorized to perform: s3:ListBucket"):
+        sagemaker.client.create_training_job(**request)
+
+
+def test_a_training_process_gets_no_credentials(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("WORKSHOP_DIR", "/somewhere")
+    assert not any(name.startswith(("AWS_", "WORKSHOP_")) for name in environment(tmp_path))
+
+
+def test_an_archive_is_the_same_for_the_same_files_and_no_path_leads_out(tmp_path):
+    (tmp_path / "xgboost-model").write_bytes(b"model")
+    assert packed(tmp_path) == packed(tmp_path)
+    assert unpack(packed(tmp_path)) == {"xgboost-model": b"model"}
+    with pytest.raises(LoadError, match=r"not a tar\.gz"):
+        unpack(b"nonsense")
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        link = tarfile.TarInfo("model")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    assert unpack(buffer.getvalue()) == {}
