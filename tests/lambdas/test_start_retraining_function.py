@@ -111,10 +111,10 @@ def test_a_second_alarm_while_a_job_runs_starts_nothing(function):
 
 
 def test_a_second_alarm_soon_after_a_job_starts_nothing_and_a_late_one_does(function):
-    job = {"TrainingJobName": "one", "TrainingJobStatus": "Completed", "CreationTime": NOW - timedelta(seconds=5)}
+    job = {"TrainingJobName": "one", "TrainingJobStatus": "Completed", "CreationTime": datetime.now(UTC)}
     function.sagemaker.jobs = [job]
     assert function.handler(alarm(), None)["decision"] == "no retraining"
-    function.sagemaker.jobs = [{**job, "CreationTime": NOW - timedelta(seconds=90)}]
+    function.sagemaker.jobs = [{**job, "CreationTime": datetime.now(UTC) - timedelta(seconds=90)}]
     assert function.handler(alarm(), None)["decision"] == "retrain"
 
 
