@@ -58,10 +58,12 @@ def _scaled(coordinate: float, entry: dict[str, str]) -> float:
     low, high = float(entry["MinValue"]), float(entry["MaxValue"])
     match entry.get("ScalingType", "Auto"):
         case "Logarithmic":
-            return math.exp(math.log(low) + coordinate * (math.log(high) - math.log(low)))
+            value = math.exp(math.log(low) + coordinate * (math.log(high) - math.log(low)))
         case "ReverseLogarithmic" if high < 1:
-            return 1 - math.exp(math.log(1 - low) + coordinate * (math.log(1 - high) - math.log(1 - low)))
-    return low + coordinate * (high - low)
+            value = 1 - math.exp(math.log(1 - low) + coordinate * (math.log(1 - high) - math.log(1 - low)))
+        case _:
+            value = low + coordinate * (high - low)
+    return min(max(value, low), high)
 
 
 class Search:

@@ -1,0 +1,104 @@
+import json
+import time
+import uuid
+
+import pytest
+from botocore.exceptions import ClientError
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+
+
+@pytest.fixture(scope="module")
+def endpoint(offline, service_role, eventually):
+    """An endpoint whose model was made here: no training job is needed."""
+    import numpy as np
+    import xgboost
+
+    from helpers.offline.services.sagemaker.job_run import packed
+
+    rows = np.random.default_rng(0).random((100, 2))
+    booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(rows, rows.sum(1), nthread=1), 2)
+    bucket = name = f"scaled-{uuid.uuid4().hex[:8]}"
+    s3, sagemaker = offline.client("s3"), offline.client("sagemaker")
+    s3.create_bucket(Bucket=bucket)
+    import pathlib
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, "xgboost-model").write_bytes(bytes(booster.save_raw("ubj")))
+        s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=packed(pathlib.Path(folder)))
+    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{bucket}/model.tar.gz"}
+    sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=service_role("sagemaker"))
+    variant = {"VariantName": "v1", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    eventually(lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService")
+    return name
+
+
+def target(endpoint: str) -> dict:
+    return {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{endpoint}/variant/v1",
+        "ScalableDimension": DIMENSION,
+    }
+
+
+def test_load_scales_out_quiet_scales_in_and_both_are_told(offline, endpoint, eventually):
+    scaling, sagemaker = offline.client("application-autoscaling"), offline.client("sagemaker")
+    runtime, cloudwatch = offline.client("sagemaker-runtime"), offline.client("cloudwatch")
+    scaling.register_scalable_target(
+        **target(endpoint), MinCapacity=1, MaxCapacity=2, Tags={"offline-clock-factor": "60"}
+    )
+    alarms = scaling.put_scaling_policy(
+        PolicyName="track",
+        PolicyType="TargetTrackingScaling",
+        **target(endpoint),
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 60.0,  # a minute; 10 in the 10 s that stand for one
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+            "ScaleOutCooldown": 60,
+            "ScaleInCooldown": 60,
+        },
+    )["Alarms"]
+    made = cloudwatch.describe_alarms(AlarmNames=[alarm["AlarmName"] for alarm in alarms])["MetricAlarms"]
+    assert {alarm["ComparisonOperator"] for alarm in made} == {"GreaterThanThreshold", "LessThanThreshold"}
+    assert all("Offline clock factor 60" in alarm["AlarmDescription"] for alarm in made)
+
+    def instances():
+        return sagemaker.describe_endpoint(EndpointName=endpoint)["ProductionVariants"][0]["CurrentInstanceCount"]
+
+    def busy():
+        runtime.invoke_endpoint(EndpointName=endpoint, ContentType="text/csv", Body="1,2")
+        return instances() == 2
+
+    eventually(busy, 40)
+
+    def quiet():
+        time.sleep(1)
+        runtime.invoke_endpoint(EndpointName=endpoint, ContentType="text/csv", Body="1,2")
+        return instances() == 1
+
+    eventually(quiet, 60)
+    told = scaling.describe_scaling_activities(**target(endpoint))["ScalingActivities"]
+    assert [activity["Description"] for activity in reversed(told)] == [
+        "Setting desired instance count to 2.",
+        "Setting desired instance count to 1.",
+    ]
+    assert "-AlarmHigh-" in told[-1]["Cause"] and told[-1]["StatusCode"] == "Successful"
+    scaling.deregister_scalable_target(**target(endpoint))
+    assert cloudwatch.describe_alarms(AlarmNames=[alarm["AlarmName"] for alarm in alarms])["MetricAlarms"] == []
+
+
+def test_what_is_not_there_is_not_found(offline, endpoint):
+    scaling = offline.client("application-autoscaling")
+    nowhere = target("nowhere")
+    with pytest.raises(ClientError, match="No scalable target registered for service namespace: sagemaker, ") as error:
+        scaling.deregister_scalable_target(**nowhere)
+    assert error.value.response["Error"]["Code"] == "ObjectNotFoundException"
+    with pytest.raises(ClientError, match="does not exist"):
+        scaling.register_scalable_target(**nowhere, MinCapacity=1, MaxCapacity=2)
+    with pytest.raises(ClientError, match="Minimum capacity"):
+        scaling.register_scalable_target(**target(endpoint), MinCapacity=3, MaxCapacity=2)
+    assert json.dumps(scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]) == "[]"

@@ -1,0 +1,51 @@
+"""After `kill -9`: endpoints serve again, jobs that were running have failed and say why, no process is left over."""
+
+import json
+
+import psutil
+import pytest
+
+from helpers.offline import process
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+RIGHTS = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+
+
+@pytest.fixture
+def lonely(workspace_dir, start_offline, sagemaker):
+    """The same helpers for an offline AWS of its own."""
+    offline = start_offline(workspace_dir)
+    iam = offline.client("iam")
+    role = iam.create_role(RoleName="sm", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="sm", PolicyName="s3", PolicyDocument=json.dumps(RIGHTS))
+    offline.client("s3").create_bucket(Bucket="lonely")
+    return type(sagemaker)(offline, "lonely", role)
+
+
+def test_a_killed_server_serves_again_and_says_what_became_of_its_jobs(lonely, start_offline, eventually):
+    uri = lonely.put("train/a.csv", b"\n".join(b"%d,%d,%d" % (a + b, a, b) for a in range(30) for b in range(30)))
+    job = lonely.train({"train": uri}, {"num_round": "5"})
+    endpoint = lonely.deploy(job["ModelArtifacts"]["S3ModelArtifacts"])
+    before = lonely.ask(endpoint, "5,5")
+    request = lonely.request({"train": uri}, {"num_round": "1000000"})
+    lonely.client.create_training_job(**request)
+    name, directory = request["TrainingJobName"], lonely.offline.directory
+    eventually(lambda: lonely.client.describe_training_job(TrainingJobName=name)["SecondaryStatus"] == "Training")
+    server = process.server_process(process.read_state(directory))
+    children = eventually(lambda: [child for child in server.children() if name in " ".join(child.cmdline())])
+    server.kill()
+    server.wait(10)
+    again = type(lonely)(start_offline(directory), lonely.bucket, lonely.role)
+    assert again.settled(endpoint)["EndpointStatus"] == "InService"
+    assert again.ask(endpoint, "5,5") == before
+    failed = again.client.describe_training_job(TrainingJobName=name)
+    assert failed["TrainingJobStatus"] == "Failed"
+    assert "The offline AWS ended while this training job was running" in failed["FailureReason"]
+    assert (
+        again.client.describe_training_job(TrainingJobName=job["TrainingJobName"])["TrainingJobStatus"] == "Completed"
+    )
+    _, still_alive = psutil.wait_procs(children, timeout=10)
+    assert still_alive == []
