@@ -1,5 +1,8 @@
 # The workshop's commands. `make help` lists them; README.md shows the same without make.
 
+# An empty environment has no PATH; recipes need one.
+export PATH := $(or $(PATH),/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
+
 # The first Python on this machine that can run the workshop, unless you name one: make PYTHON=…
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 /usr/local/bin/python3 /usr/bin/python3; do \
 	$$p -c 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
