@@ -181,7 +181,7 @@ def test_an_alarm_calls_a_function_and_an_event_rule_sees_it(
     pattern = {"source": ["aws.cloudwatch"], "detail": {"alarmName": [name], "state": {"value": ["ALARM"]}}}
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
     events.put_targets(Rule=name, Targets=[{"Id": "function", "Arn": arn}])
-    put_alarm(offline, metric, name, AlarmActions=[arn])
+    put_alarm(offline, metric, name, AlarmActions=[arn], TreatMissingData="missing")  # no data: its state stays
     offline.client("cloudwatch").set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a drill")
     found = eventually(lambda: len(objects()) == 2 and objects())
     called = json.loads(found["alarm"])
@@ -217,3 +217,33 @@ def test_metric_data_that_cloudwatch_does_not_take(offline, metric):
         cloudwatch.put_metric_data(Namespace="AWS/Mine", MetricData=[{"MetricName": "x", "Value": 1}])
     with pytest.raises(ClientError, match="At least one of the parameters"):
         cloudwatch.put_metric_data(Namespace="Mine", MetricData=[{"MetricName": "x"}])
+    with pytest.raises(ClientError, match="must be a value in the set"):
+        cloudwatch.put_metric_data(Namespace="Mine", MetricData=[{"MetricName": "x", "Value": 1, "Unit": "ms"}])
+    with pytest.raises(ClientError, match="MetricData must not have a size greater than 1000"):
+        cloudwatch.put_metric_data(Namespace="Mine", MetricData=[{"MetricName": "x", "Value": 1}] * 1001)
+
+
+def test_an_alarm_without_data_says_how_it_took_that(offline, metric, unique, eventually):
+    name = unique("alarm")
+    put_alarm(offline, metric, name, TreatMissingData="breaching", EvaluationPeriods=2)
+    eventually(lambda: state_of(offline, name) == "ALARM")
+    (alarm,) = offline.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    assert alarm["StateReason"] == (
+        "Threshold Crossed: no datapoints were received for 2 periods and "
+        "2 missing datapoints were treated as [Breaching]."
+    )
+
+
+def test_a_statistic_that_is_none_is_refused(offline, metric, unique):
+    now = datetime.now(UTC)
+    with pytest.raises(ClientError, match="The value Median"):
+        offline.client("cloudwatch").get_metric_statistics(
+            Namespace=metric.namespace,
+            MetricName="Error",
+            StartTime=now - timedelta(minutes=1),
+            EndTime=now,
+            Period=60,
+            ExtendedStatistics=["Median"],
+        )
+    with pytest.raises(ClientError, match="The value p101"):
+        put_alarm(offline, metric, unique("alarm"), Statistic="", ExtendedStatistic="p101")

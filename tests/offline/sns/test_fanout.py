@@ -117,6 +117,7 @@ def test_a_function_gets_the_event_only_when_its_policy_lets_the_topic(
     [
         ([{"Id": str(n), "Message": "x"} for n in range(11)], "TooManyEntriesInBatchRequest"),
         ([{"Id": "same", "Message": "x"}] * 2, "BatchEntryIdsNotDistinct"),
+        ([{"Id": "a & b", "Message": "x"}], "InvalidBatchEntryId"),
         ([{"Id": str(n), "Message": "x" * 30_000} for n in range(10)], "BatchRequestTooLong"),
     ],
 )
@@ -146,3 +147,13 @@ def test_a_stream_is_subscribed_only_with_a_role_that_sns_may_take_on(offline, t
         offline.client("sns").subscribe(TopicArn=topic, Protocol="firehose", Endpoint=stream)
     with pytest.raises(ClientError, match="does not deliver to https"):
         offline.client("sns").subscribe(TopicArn=topic, Protocol="https", Endpoint="https://example.com")
+
+
+def test_one_wrong_entry_does_not_fail_its_batch(offline, topic):
+    wrong = {"<a & b>": {"DataType": "Number", "StringValue": "many"}}
+    entries = [{"Id": "good", "Message": "x"}, {"Id": "bad", "Message": "x", "MessageAttributes": wrong}]
+    answer = offline.client("sns").publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
+    assert [entry["Id"] for entry in answer["Successful"]] == ["good"]
+    (failed,) = answer["Failed"]
+    assert (failed["Id"], failed["SenderFault"]) == ("bad", True)
+    assert failed["Message"] == "Could not cast message attribute '<a & b>' value to number."

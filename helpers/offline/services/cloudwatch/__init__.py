@@ -7,10 +7,9 @@ from helpers.offline.kernel import Answer, Call, Kernel, Support
 from helpers.offline.services.cloudwatch import seam
 from helpers.offline.services.cloudwatch.alarms import TICK_S, Alarms
 from helpers.offline.services.cloudwatch.metrics import Metrics
-from helpers.offline.services.cloudwatch.series import KEPT_S
 
 OPERATIONS: dict[str, Support] = {
-    "PutMetricData": Support("real", f"all data by the second, for {KEPT_S // 3600} hours"),
+    "PutMetricData": Support("real", "all data by the second for three hours, by the minute for 15 days"),
     "GetMetricData": Support("simplified", "MetricStat, arithmetic, ABS, MAX, MIN; one page"),
     "GetMetricStatistics": Support("real"),
     "ListMetrics": Support("simplified", "one page"),

@@ -163,6 +163,13 @@ def explanation(
         missing = alarm.evaluation_periods
         word = "datapoint was" if missing == 1 else "datapoints were"
         reason = f"Insufficient Data: {missing} {word} unknown."
+    elif not known:
+        count, treated = alarm.evaluation_periods, "Breaching" if state == ALARM else "NonBreaching"
+        periods, points = ("period", "datapoint was") if count == 1 else ("periods", "datapoints were")
+        reason = (
+            f"Threshold Crossed: no datapoints were received for {count} {periods} and "
+            f"{count} missing {points} treated as [{treated}]."
+        )
     else:
         compare, words = COMPARISONS[alarm.comparison_operator]
         crossing = [point for point in known if compare(point[1], alarm.threshold) == (state == ALARM)]

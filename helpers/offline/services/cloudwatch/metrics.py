@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,10 +13,16 @@ from moto.cloudwatch.models import Alarm, cloudwatch_backends
 
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
 from helpers.offline.services.cloudwatch import expressions
-from helpers.offline.services.cloudwatch.series import Key, Store, dimensions_of
+from helpers.offline.services.cloudwatch.series import STATISTICS, Key, Store, dimensions_of
 
 OLDEST_S, NEWEST_S = 14 * 86_400, 2 * 3600  # https://docs.aws.amazon.com/AmazonCloudWatch/…/API_PutMetricData.html
 DATAPOINT_LIMIT = 1440
+DATA_LIMIT, VALUES_LIMIT = 1000, 150
+RATES = ("Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits")
+RATES += ("Terabits",)
+UNITS = ("Seconds", "Microseconds", "Milliseconds", *RATES, "Percent", "Count")
+UNITS += (*(f"{unit}/Second" for unit in (*RATES, "Count")), "None")
+PERCENTILE = re.compile(r"p(100(\.0{0,10})?|\d{1,2}(\.\d{0,10})?)")
 
 
 class Metrics:
@@ -73,6 +80,11 @@ class Metrics:
             raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
         if not namespace:
             raise AwsError("MissingParameter", "The parameter Namespace is required.")
+        data = list(data)
+        if len(data) > DATA_LIMIT:
+            raise AwsError(
+                "InvalidParameterValue", f"The collection MetricData must not have a size greater than {DATA_LIMIT}."
+            )
         now = time.time()
         checked = [check(number, datum, now) for number, datum in enumerate(data, start=1)]
         store = self.store(region)
@@ -97,6 +109,8 @@ class Metrics:
         if first >= last:
             raise AwsError("InvalidParameterValue", "The parameter StartTime must be less than the parameter EndTime.")
         check_period(period_s)
+        for name in (*statistics, *extended):
+            check_statistic(name)
         if (last - first) / period_s > DATAPOINT_LIMIT:
             raise AwsError(
                 "InvalidParameterCombination",
@@ -152,9 +166,11 @@ class Metrics:
     ) -> tuple[dict[int, float], str]:
         metric, period_s, statistic = wanted["Metric"], int(wanted["Period"]), wanted["Stat"]
         check_period(period_s)
+        check_statistic(statistic)
         key = (metric["Namespace"], metric["MetricName"], dimensions_of(metric.get("Dimensions")))
         found = self.store(region).periods(key, first - first % period_s, last, period_s)
-        return {stamp: bucket.statistic(statistic) for stamp, bucket in found}, metric["MetricName"]
+        values = {stamp: bucket.statistic(statistic) for stamp, bucket in found}
+        return {stamp: value for stamp, value in values.items() if value is not None}, metric["MetricName"]
 
     # --- kept over restarts -----------------------------------------------------------------------------------------
 
@@ -193,6 +209,15 @@ def check_period(period_s: int) -> None:
     raise AwsError("InvalidParameterValue", "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
 
 
+def check_statistic(name: str) -> None:
+    """Raises AwsError for what is neither one of the five statistics nor a percentile."""
+    if name in STATISTICS or PERCENTILE.fullmatch(name):
+        return
+    if re.fullmatch(r"(TM|TC|TS|WM|PR|IQM|tm|tc|ts|wm)[\d(:.)%]*", name):
+        raise AwsError("NotImplemented", f"The offline AWS's CloudWatch does not know the statistic {name}.", 501)
+    raise AwsError("InvalidParameterValue", f"The value {name} for parameter Statistic is invalid.")
+
+
 def check(number: int, datum: Mapping[str, Any], now: float) -> tuple[Mapping[str, Any], float]:
     """(the datum, its time in seconds). Raises AwsError in CloudWatch's words."""
     place = f"MetricData.member.{number}"
@@ -212,6 +237,14 @@ def check(number: int, datum: Mapping[str, Any], now: float) -> tuple[Mapping[st
         )
     if datum.get("Value") is not None and not float("-inf") < float(datum["Value"]) < float("inf"):
         raise AwsError("InvalidParameterValue", f"The value {datum['Value']} for parameter {place}.Value is invalid.")
+    if len(values or ()) > VALUES_LIMIT:
+        raise AwsError(
+            "InvalidParameterValue", f"The collection {place}.Values must not have a size greater than {VALUES_LIMIT}."
+        )
+    if (datum.get("Unit") or "None") not in UNITS:
+        raise AwsError(
+            "InvalidParameterValue", f"The parameter {place}.Unit must be a value in the set [ {', '.join(UNITS)} ]"
+        )
     if len(datum.get("Dimensions") or ()) > 30:
         raise AwsError(
             "InvalidParameterValue", f"The collection {place}.Dimensions must not have a size greater than 30."

@@ -13,11 +13,10 @@ from moto.core.responses import ActionResult
 from helpers.offline.kernel import AwsError
 from helpers.offline.services.cloudwatch.alarms import Alarms, remember
 from helpers.offline.services.cloudwatch.evaluation import COMPARISONS, INSUFFICIENT_DATA
-from helpers.offline.services.cloudwatch.metrics import Metrics
-from helpers.offline.services.cloudwatch.series import dimensions_of
+from helpers.offline.services.cloudwatch.metrics import Metrics, check_statistic
+from helpers.offline.services.cloudwatch.series import STATISTICS, dimensions_of
 
 DAY_S = 86_400
-STATISTICS = ("Sum", "Average", "Minimum", "Maximum", "SampleCount")
 MISSING = ("missing", "ignore", "breaching", "notBreaching")
 ACTION_LIMIT = 5
 
@@ -152,6 +151,8 @@ def check_alarm(settings: dict[str, Any]) -> None:
         raise AwsError("ValidationError", "Exactly one of Statistic and ExtendedStatistic must be given.")
     if statistic and statistic not in STATISTICS:
         raise enumeration(statistic, "statistic", STATISTICS)
+    if extended:
+        check_statistic(extended)
     if settings.get("threshold") is None:
         raise AwsError("ValidationError", "The parameter Threshold is required.")
     if (settings.get("treat_missing_data") or "missing") not in MISSING:

@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-KEPT_S = 3 * 3600  # AWS keeps one-second data for three hours too, and coarser data longer
+# How long AWS keeps data by the second and by the minute; data by five minutes and by the hour are not kept here.
+SECONDS_KEPT_S, MINUTES_KEPT_S = 3 * 3600, 15 * 86_400
+STATISTICS = ("Sum", "Average", "Minimum", "Maximum", "SampleCount")
 VALUES_PER_BUCKET = 1000  # beyond that, percentiles are of the first thousand values
 
 Dimensions = tuple[tuple[str, str], ...]
@@ -47,6 +49,11 @@ class Bucket:
     def merge(self, other: Bucket) -> None:
         self.add_statistics(other.count, other.total, other.least, other.most)
         self.values += other.values
+
+    def absorb(self, other: Bucket) -> None:
+        """`merge`, with as many values as a bucket keeps."""
+        self.merge(other)
+        del self.values[VALUES_PER_BUCKET:]
 
     def statistic(self, name: str) -> float | None:
         """`Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount` or a percentile such as `p99.9`; None without data."""
@@ -123,11 +130,15 @@ class Store:
         return series.unit if series else "None"
 
     def prune(self) -> None:
-        """Forgets what is older than AWS would keep at this resolution."""
-        oldest = time.time() - KEPT_S
+        """Keeps old data by the minute, and forgets what is older still."""
+        now = time.time()
         with self.lock:
             for key, series in list(self.series.items()):
-                for second in [second for second in series.buckets if second < oldest]:
-                    del series.buckets[second]
+                for second in [second for second in series.buckets if second < now - SECONDS_KEPT_S]:
+                    minute = second - second % 60
+                    if second < now - MINUTES_KEPT_S:
+                        del series.buckets[second]
+                    elif second != minute:
+                        series.buckets.setdefault(minute, Bucket()).absorb(series.buckets.pop(second))
                 if not series.buckets:
                     del self.series[key]

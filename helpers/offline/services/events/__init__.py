@@ -66,11 +66,13 @@ class Bus:
             "detail": detail,
         }
         for rule in list(events_backends[account_id][region].event_buses["default"].rules.values()):
-            if rule.state == "ENABLED":
-                self.send(rule, event)
+            self.send(rule, event)
 
     def send(self, rule: Rule, event: dict[str, Any]) -> None:
-        """To the rule's targets, if its pattern matches."""
+        """To the rule's targets, if it is enabled and its pattern matches. What one target does not take is logged."""
+        event = {name: value for name, value in event.items() if name != "ingestion-time"}  # moto's own
+        if rule.state != "ENABLED":
+            return
         if not rule.event_pattern.get_pattern() or not rule.event_pattern.matches_event(event):
             return
         if not isinstance(event.get("time"), str):
@@ -78,7 +80,7 @@ class Bus:
         for target in rule.targets:
             try:
                 self._send(rule, target, input_of(target, event))
-            except AwsError as error:
+            except Exception as error:  # moto's errors are of many kinds
                 log.warning("rule %s could not reach %s: %s", rule.name, target["Arn"], error)
 
     def _send(self, rule: Rule, target: dict[str, Any], text: str) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 PLACEHOLDER = re.compile(r'"<([\w.]+)>"|<([\w.]+)>')
 
 
@@ -22,10 +23,12 @@ def input_of(target: dict[str, Any], event: dict[str, Any]) -> str:
 
 
 def part(event: dict[str, Any], path: str) -> Any:
-    """The value at `$.detail.name`; None where there is none."""
+    """The value at `$.detail.name` or `$.resources[0]`; None where there is none."""
     value: Any = event
-    for name in path.removeprefix("$").strip(".").split("."):
-        if name:
+    for name, position in STEP.findall(path.removeprefix("$")):
+        if position:
+            value = value[int(position)] if isinstance(value, list) and int(position) < len(value) else None
+        else:
             value = value.get(name) if isinstance(value, dict) else None
     return value
 

@@ -8,18 +8,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.offline.services.firehose.journal import Journal
+from helpers.offline.services.firehose.journal import Journal, read
 
 
 @dataclass(slots=True)
 class Batch:
-    """What becomes one object: records in order of arrival, and the journal files that hold them until then."""
+    """What becomes one object: records in order of arrival, and the journal files that hold them until then.
+
+    `records` is None where only the files hold them: what waits for a bucket that is not there takes no memory.
+    """
 
     arrived: float
-    records: list[bytes]
+    records: list[bytes] | None
     files: list[Path]
     attempts: int = 0
     next_attempt: float = 0.0
+
+    def body(self) -> bytes:
+        """Raises OSError where the files cannot be read."""
+        records = self.records if self.records is not None else (one for path in self.files for one in read(path))
+        return b"".join(records)
 
 
 @dataclass(slots=True)
@@ -45,9 +53,9 @@ class Buffer:
 
     def recover(self) -> None:
         """Takes up what an earlier process left; due at once."""
-        for path, records in self.journal.left_over():
-            if records:
-                self.waiting.append(Batch(path.stat().st_mtime, records, [path]))
+        for path, holds_records in self.journal.left_over():
+            if holds_records:
+                self.waiting.append(Batch(path.stat().st_mtime, None, [path]))
             else:
                 path.unlink(missing_ok=True)
 

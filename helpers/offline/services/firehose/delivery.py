@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import threading
 import time
@@ -107,7 +108,7 @@ class Delivery:
 
     def _put(self, stream: DeliveryStream, batch: Batch) -> None:
         destination = s3_destination(stream)
-        body = b"".join(batch.records)
+        body = batch.body()
         suffix = ""
         if destination.get("CompressionFormat", "UNCOMPRESSED") == "GZIP":
             body, suffix = gzip.compress(body, 6), ".gz"
@@ -122,6 +123,7 @@ class Delivery:
 
     def _put_off(self, region: str, stream: DeliveryStream, batch: Batch, error: Exception) -> None:
         batch.attempts += 1
+        batch.records = None
         batch.next_attempt = time.time() + min(60, 2**batch.attempts)
         code = error.code if isinstance(error, AwsError) else "S3.WriteFailed"
         message = error.message if isinstance(error, AwsError) else str(error)
@@ -133,7 +135,7 @@ class Delivery:
                 region,
                 options["LogGroupName"],
                 options["LogStreamName"],
-                [f'{{"errorCode":"S3.{code}","errorMessage":"{message}","attemptsMade":{batch.attempts}}}'],
+                [json.dumps({"errorCode": f"S3.{code}", "errorMessage": message, "attemptsMade": batch.attempts})],
             )
 
 

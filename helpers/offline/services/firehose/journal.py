@@ -40,10 +40,10 @@ class Journal:
         self._file = None
         return self._path(self._number)
 
-    def left_over(self) -> Iterable[tuple[Path, list[bytes]]]:
-        """Files of an earlier process, oldest first."""
+    def left_over(self) -> Iterable[tuple[Path, bool]]:
+        """Files of an earlier process, oldest first, and whether there is a whole record in them."""
         for path in sorted(self.directory.glob("*.journal"), key=lambda path: int(path.stem)):
-            yield path, list(read(path))
+            yield path, next(iter(read(path)), None) is not None
 
     def _path(self, number: int) -> Path:
         return self.directory / f"{number:08d}.journal"

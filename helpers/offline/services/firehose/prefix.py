@@ -50,7 +50,12 @@ def folder(prefix: str, when: datetime, error_type: str = "") -> str:
 
 
 def timestamp(pattern: str, when: datetime) -> str:
-    return re.sub(r"y{4}|yy|MM|dd|HH|mm|ss|D{3}", lambda match: when.strftime(LETTERS[match.group()]), pattern)
+    """`pattern` in Java's letters; what stands 'between quotes' stays as it is."""
+
+    def value(match: re.Match[str]) -> str:
+        return match[1] if match[1] is not None else when.strftime(LETTERS[match.group()])
+
+    return re.sub(r"'([^']*)'|y{4}|yy|MM|dd|HH|mm|ss|D{3}", value, pattern)
 
 
 def object_key(prefix: str, stream: str, version: str, when: datetime, suffix: str = "", error_type: str = "") -> str:

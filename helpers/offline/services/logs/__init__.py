@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
-from moto.logs.models import LogsBackend, logs_backends
+from moto.logs.models import LogsBackend, LogStream, logs_backends
 
 from helpers.offline.kernel import Kernel, Support
 
@@ -53,13 +54,22 @@ class LogsPort:
             held = backend.groups[group]
             if stream not in held.streams:
                 held.create_log_stream(stream)
-            events = [{"timestamp": now, "message": line or " "} for line in lines]
-            target = held.streams[stream]
-            target.put_log_events(events)
-            if len(target.events) > EVENTS_PER_STREAM:
-                del target.events[: len(target.events) - EVENTS_PER_STREAM]
+            held.streams[stream].put_log_events([{"timestamp": now, "message": line or " "} for line in lines])
         self.kernel.mark_dirty("logs")
 
 
+def bound_streams() -> None:
+    """Streams drop their oldest events, whoever writes them."""
+    put_log_events = LogStream.put_log_events
+
+    def put_and_drop(self: LogStream, log_events: list[dict[str, Any]]) -> str:
+        token = put_log_events(self, log_events)
+        del self.events[:-EVENTS_PER_STREAM]
+        return token
+
+    LogStream.put_log_events = put_and_drop
+
+
 def install(kernel: Kernel) -> None:
+    bound_streams()
     kernel.ports.logs = LogsPort(kernel)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from helpers.offline import fallthrough
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
 from helpers.offline.services.sns import form
@@ -9,6 +11,7 @@ from helpers.offline.services.sns.control import Control
 from helpers.offline.services.sns.fanout import Fanout
 
 BATCH_LIMIT, BATCH_LIMIT_BYTES = 10, 256 * 1024
+ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 OPERATIONS: dict[str, Support] = {
     "CreateTopic": Support("real"),
@@ -79,6 +82,10 @@ def check_batch(entries: list[form.Entry]) -> None:
         raise AwsError("TooManyEntriesInBatchRequest", "The batch request contains more entries than permissible.")
     if len({entry.id for entry in entries}) < len(entries):
         raise AwsError("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.")
+    if not all(ENTRY_ID.fullmatch(entry.id) for entry in entries):
+        raise AwsError(
+            "InvalidBatchEntryId", "The Id of a batch entry in a batch request doesn't abide by the specification."
+        )
     if sum(len(entry.fields.get("Message", "").encode()) for entry in entries) > BATCH_LIMIT_BYTES:
         raise AwsError("BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
 
 from helpers.offline.kernel import Answer, AwsError
 from helpers.offline.services.sns.message import Message
@@ -80,8 +81,7 @@ def number(name: str, text: str) -> int | float:
     except ValueError:
         raise AwsError(
             "ParameterValueInvalid",
-            f"An error occurred (ParameterValueInvalid) when calling the Publish operation: Could not cast message "
-            f"attribute '{name}' value to number.",
+            f"Could not cast message attribute '{name}' value to number.",
         ) from None
 
 
@@ -110,7 +110,7 @@ def batch_published(successful: list[tuple[str, str]], failed: list[tuple[str, A
         f"<member><Id>{entry}</Id><MessageId>{message}</MessageId></member>" for entry, message in successful
     )
     bad = "".join(
-        f"<member><Id>{entry}</Id><Code>{error.code}</Code><Message>{error.message}</Message>"
+        f"<member><Id>{entry}</Id><Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
         "<SenderFault>true</SenderFault></member>"
         for entry, error in failed
     )

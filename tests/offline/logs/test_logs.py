@@ -1,0 +1,59 @@
+"""What is written can be read, searched, and no stream grows for ever."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def stream(offline, unique):
+    """(group, stream) that exist and are empty."""
+    group, name = unique("/aws/lambda/robot"), "2026/01/01/[$LATEST]abc"
+    logs = offline.client("logs")
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName=name)
+    return group, name
+
+
+def write(offline, stream, *lines):
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": line} for line in lines]
+    offline.client("logs").put_log_events(logGroupName=stream[0], logStreamName=stream[1], logEvents=events)
+
+
+def test_lines_are_read_in_order_and_found_by_a_word(offline, stream):
+    group, name = stream
+    write(offline, stream, "START", "ERROR no such pod", "END")
+    logs = offline.client("logs")
+    events = logs.get_log_events(logGroupName=group, logStreamName=name, startFromHead=True)["events"]
+    assert [event["message"] for event in events] == ["START", "ERROR no such pod", "END"]
+    found = logs.filter_log_events(logGroupName=group, filterPattern="ERROR")["events"]
+    assert [(event["message"], event["logStreamName"]) for event in found] == [("ERROR no such pod", name)]
+
+
+def test_the_command_line_searches_a_group(offline, stream):
+    write(offline, stream, "first line", "second line", "else")
+    aws = Path(sys.executable).with_name("aws")
+    query = ["--filter-pattern", "line", "--query", "events[].message", "--output", "json"]
+    completed = subprocess.run(
+        [str(aws), "logs", "filter-log-events", "--log-group-name", stream[0], *query],
+        env=offline.process_environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert completed.returncode == 0, completed.stderr
+    assert json.loads(completed.stdout) == ["first line", "second line"]
+
+
+def test_a_stream_keeps_its_newest_twenty_thousand_events(offline, stream):
+    for batch in range(5):
+        write(offline, stream, *[str(batch * 5000 + n) for n in range(5000)])
+    events = offline.client("logs").get_log_events(
+        logGroupName=stream[0], logStreamName=stream[1], startFromHead=True, limit=1
+    )["events"]
+    assert [event["message"] for event in events] == ["5000"]
