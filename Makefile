@@ -24,7 +24,7 @@ lab: setup ## open JupyterLab at lab 1
 	@$(PY) -m jupyterlab labs/01_sample_collection.ipynb
 
 arena: setup ## start the live competition and open its page
-	@$(PY) -m helpers.arena
+	@$(PY) -m helpers.resources.house --arena --open
 
 lint: setup
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.ticker import FuncFormatter
 
 from helpers.fulfillment.columns import UNITS
@@ -20,7 +21,8 @@ def durations(durations_ms: Sequence[float]) -> None:
     with style.look():
         figure, (near, far) = style.canvas(11, 4.4, columns=2, width_ratios=(3, 2))
         end = np.quantile(seconds, 0.99)
-        near.hist(seconds[seconds <= end], bins=60, color=style.SKY, edgecolor="white", linewidth=0.4)
+        bars = {"bins": 60, "color": style.SKY, "alpha": 1, "edgecolor": "white", "linewidth": 0.4}
+        seaborn.histplot(seconds[seconds <= end], ax=near, **bars)
         near.set(title="How long an interaction takes", xlabel="duration (s)", ylabel="interactions")
         heights = (
             (median, "median", style.BLUE, 0.97),
@@ -32,7 +34,7 @@ def durations(durations_ms: Sequence[float]) -> None:
             place = {"transform": near.get_xaxis_transform(), "va": "top", "bbox": style.READABLE}
             near.text(value + 0.012 * end, height, f"{name} {value:.1f} s", color=colour, **place)
         near.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        far.hist(seconds, bins=60, color=style.SKY, edgecolor="white", linewidth=0.4)
+        seaborn.histplot(seconds, ax=far, **bars)
         far.set(title="The long tail", xlabel="duration (s)", ylabel="interactions (log scale)", yscale="log")
     style.show(
         figure,
@@ -62,7 +64,8 @@ def _feature(axes: object, values: pd.Series) -> None:
         axes.bar(range(len(counts)), counts, color=style.SKY)
         axes.set_xticks(range(len(counts)), [f"{level:g}" for level in counts.index], fontsize=10)
     else:
-        axes.hist(present, bins=30, color=style.SKY)
+        seaborn.histplot(present, ax=axes, bins=30, color=style.SKY, alpha=1, linewidth=0)
+        axes.set(xlabel="", ylabel="")
         axes.tick_params(axis="x", labelsize=10)
     axes.set_title(f"{values.name} ({UNITS[values.name]})", fontsize=12)
     axes.set_yticks([])
@@ -93,21 +96,16 @@ def pod(frame: pd.DataFrame, across: str = "bin_fullness", columns: int = 5) -> 
     table = known.groupby([known["bin_location"], bands])["duration"].mean().unstack() / 1000
     with style.look():
         figure, axes = style.canvas(8.6, 5)
-        image = axes.imshow(table.to_numpy(), origin="lower", cmap="cividis", aspect="auto")
-        axes.set_xticks(range(table.shape[1]), [names[int(band)] for band in table.columns])
-        axes.set_yticks(range(len(table)), [f"{level:.0f}" for level in table.index])
+        table.columns = [names[int(band)] for band in table.columns]
+        table.index = [f"{level:.0f}" for level in table.index]
+        told = {"annot": True, "fmt": ".1f", "annot_kws": {"fontsize": 14}, "cbar_kws": {"label": "seconds"}}
+        seaborn.heatmap(table.iloc[::-1], ax=axes, cmap="cividis", **told)
+        axes.tick_params(length=0, rotation=0)
         axes.set(
             title="Mean duration by place on the pod (s)",
             xlabel=f"{across} ({UNITS[across]})",
             ylabel="bin's height from the ground (mm)",
         )
-        axes.grid(False)
-        middle = (table.min().min() + table.max().max()) / 2
-        for (row, column), value in np.ndenumerate(table.to_numpy()):
-            if np.isfinite(value):
-                ink = "white" if value < middle else style.INK
-                axes.text(column, row, f"{value:.1f}", ha="center", va="center", color=ink, fontsize=14)
-        figure.colorbar(image, ax=axes, label="seconds")
     levels = known.groupby("bin_location")["duration"].mean()
     quickest, slowest = levels.idxmin(), levels.idxmax()
     style.show(

@@ -58,6 +58,7 @@ def execute(lab: Lab, on_cell: Callable[[int, int], None]) -> LabRun:
         kernel_name="python3",
         resources={"metadata": {"path": str(lab.path.parent)}},
         record_timing=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # its remark on unencrypted loopback is for other networks
         on_cell_start=starting,
     )
     started = time.monotonic()
