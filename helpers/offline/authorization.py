@@ -35,7 +35,8 @@ class Authorizer:
             key = (call.principal, call.region, need.action, need.resources, tuple(need.context.items()))
             refusal = self._decided.get(key)
             if refusal is None:
-                refusal, is_lasting = self._decide(call, need)
+                session = session_policy(self.account_id, call)
+                refusal, is_lasting = self._decide(call.principal, call.region, need, session)
                 if is_lasting:
                     if len(self._decided) > REMEMBERED:
                         self._decided.clear()
@@ -43,15 +44,18 @@ class Authorizer:
             if refusal:
                 raise refused(call, refusal)
 
-    def _decide(self, call: Call, need: Need) -> tuple[str, bool]:
+    def explain(self, principal: Principal, region: str, need: Need, session: str | None = None) -> str:
+        """Why the role of `principal` may not do what `need` says; empty where it may."""
+        return self._decide(principal, region, need, session)[0]
+
+    def _decide(self, principal: Principal, region: str, need: Need, session: str | None) -> tuple[str, bool]:
         """(why not, or "" for yes; whether the decision lasts until a policy changes)."""
-        role = find_role(self.account_id, call.principal.role_arn)
+        role = find_role(self.account_id, principal.role_arn)
         documents = identity_documents(role) if role is not None else []
-        session = session_policy(self.account_id, call)
         boundary = boundary_document(role) if role is not None else None
-        request = Request(need.action, need.resources, self._context(call.principal, call.region, role, need.context))
+        request = Request(need.action, need.resources, self._context(principal, region, role, need.context))
         lasting = not any(key in document.lower() for document in documents for key in _PASSING)
-        return self._reason(call.principal, request, documents, boundary, session), lasting
+        return self._reason(principal, request, documents, boundary, session), lasting
 
     def _reason(
         self,

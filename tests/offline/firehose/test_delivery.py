@@ -111,6 +111,9 @@ def test_a_killed_server_loses_no_acknowledged_record(workspace_dir, eventually)
     }
     iam = offline.client("iam")
     role = iam.create_role(RoleName="firehose", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    may_write = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::kept/*"}
+    policy = {"Version": "2012-10-17", "Statement": [may_write]}
+    iam.put_role_policy(RoleName="firehose", PolicyName="write", PolicyDocument=json.dumps(policy))
     offline.client("firehose").create_delivery_stream(
         DeliveryStreamName="kept",
         ExtendedS3DestinationConfiguration={"RoleARN": role, "BucketARN": "arn:aws:s3:::kept"},

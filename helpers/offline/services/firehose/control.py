@@ -6,10 +6,10 @@ import json
 import re
 from typing import Any
 
-from helpers.offline import fallthrough
+from helpers.offline import fallthrough, service_roles
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
 from helpers.offline.services.firehose import prefix
-from helpers.offline.services.firehose.delivery import Delivery
+from helpers.offline.services.firehose.delivery import SERVICE, Delivery
 
 NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 BUCKET_ARN = re.compile(r"arn:aws[a-z-]*:s3:::[\w.\-]{1,255}")
@@ -80,14 +80,9 @@ class Control:
 
     def _check_role(self, arn: str) -> None:
         """Firehose takes on the role when the stream is made, to see that it may."""
-        from moto.iam.models import iam_backends
-
-        match = ROLE_ARN.fullmatch(arn)
-        if match is None:
+        if ROLE_ARN.fullmatch(arn) is None:
             raise constraint(arn, "roleARN", "arn:.*")
-        roles = iam_backends[self.kernel.account_id]["aws"].roles.values()
-        role = next((role for role in roles if role.arn == arn), None)
-        if role is None or "firehose.amazonaws.com" not in str(role.assume_role_policy_document):
+        if not service_roles.trusts(self.kernel.account_id, arn, SERVICE):
             raise AwsError(
                 "InvalidArgumentException",
                 f"Firehose is unable to assume role {arn}. Please check the role provided.",

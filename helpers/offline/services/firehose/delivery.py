@@ -14,6 +14,7 @@ from typing import Any
 
 from moto.firehose.models import DeliveryStream, firehose_backends
 
+from helpers.offline import service_roles
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.firehose import prefix
 from helpers.offline.services.firehose.buffer import Batch, Buffer
@@ -22,6 +23,7 @@ from helpers.offline.services.firehose.journal import Journal
 MIB = 1024 * 1024
 TICK_S = 0.2
 RETRY_FOR_S = 24 * 3600  # https://docs.aws.amazon.com/firehose/latest/dev/retry.html
+SERVICE = "firehose.amazonaws.com"
 DEFAULT_SIZE_MB, DEFAULT_INTERVAL_S = 5, 300
 
 log = logging.getLogger("offline.firehose")
@@ -119,7 +121,12 @@ class Delivery:
             datetime.fromtimestamp(batch.arrived, UTC),
             destination.get("FileExtension") or suffix,
         )
-        self.kernel.ports.objects.put(destination["BucketARN"].rpartition(":")[2], key, body)
+        bucket = destination["BucketARN"].rpartition(":")[2]
+        stream_name, role = stream.delivery_stream_name, destination["RoleARN"]
+        arn = f"arn:aws:s3:::{bucket}/{key}"
+        if refused := service_roles.refusal(self.kernel, role, stream_name, "s3:PutObject", arn):
+            raise AwsError("AccessDenied", refused, 403)
+        self.kernel.ports.objects.put(bucket, key, body)
 
     def _put_off(self, region: str, stream: DeliveryStream, batch: Batch, error: Exception) -> None:
         batch.attempts += 1

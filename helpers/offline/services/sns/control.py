@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from moto.iam.models import iam_backends
-
-from helpers.offline import fallthrough
+from helpers.offline import fallthrough, service_roles
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
 from helpers.offline.services.sns.form import fields_of
 
+SERVICE = "sns.amazonaws.com"
 DELIVERED = {"lambda", "firehose", "sqs"}
 KEPT = {"email", "email-json", "sms"}
 
@@ -37,9 +36,7 @@ class Control:
         """SNS takes on the subscription's role when it puts records into the stream."""
         if not arn:
             raise AwsError("InvalidParameter", "Invalid parameter: SubscriptionRoleArn")
-        roles = iam_backends[self.kernel.account_id]["aws"].roles.values()
-        role = next((role for role in roles if role.arn == arn), None)
-        if role is None or "sns.amazonaws.com" not in str(role.assume_role_policy_document):
+        if not service_roles.trusts(self.kernel.account_id, arn, SERVICE):
             raise AwsError(
                 "InvalidParameter",
                 f"Invalid parameter: SubscriptionRoleArn Reason: SNS cannot assume role {arn}. "

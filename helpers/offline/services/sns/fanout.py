@@ -10,6 +10,7 @@ from typing import Any
 from moto.sns.models import Subscription, Topic, sns_backends
 from moto.sqs.models import sqs_backends
 
+from helpers.offline import service_roles
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.sns.message import Message
 
@@ -93,6 +94,9 @@ class Fanout:
             message.firehose_record(topic.arn, topic.sns_backend.region_name, subscription.arn, raw=raw)
             for message in messages
         ]
+        role = subscription.attributes.get("SubscriptionRoleArn", "")
+        if refused := service_roles.refusal(self.kernel, role, "sns", "firehose:PutRecordBatch", subscription.endpoint):
+            raise AwsError("AccessDeniedException", refused)
         self.kernel.ports.streams.put_records(self.kernel.account_id, region, name, records)
 
     def _to_queue(self, topic: Topic, subscription: Subscription, messages: Sequence[Message]) -> None:
