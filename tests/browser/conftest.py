@@ -18,7 +18,7 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # playwright's event loop must end with the tests that need it
 def browser():
     if CHROMIUM is None:
         pytest.skip("no chromium or google-chrome is installed: `apt-get install chromium`")

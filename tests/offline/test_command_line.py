@@ -3,18 +3,20 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
+import zipfile
 
 import pytest
 
 
 @pytest.fixture
 def aws(offline):
-    program = Path(sys.executable).with_name("aws")
-
     def run(*arguments, check=True):
         completed = subprocess.run(
-            [program, *arguments], env=offline.process_environment, capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "awscli", *arguments],
+            env=offline.process_environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         if check:
             assert completed.returncode == 0, completed.stderr
@@ -44,3 +46,22 @@ def test_who_am_i_and_what_is_not_supported(aws):
     failed = aws("ec2", "describe-instances", check=False)
     assert failed.returncode != 0
     assert "The offline AWS does not support ec2:DescribeInstances" in failed.stderr
+
+
+def test_training_jobs_and_functions(aws, offline, service_role, tmp_path):
+    assert json.loads(aws("sagemaker", "list-training-jobs").stdout)["TrainingJobSummaries"] is not None
+    archive = tmp_path / "app.zip"
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("app.py", "def handler(event, context):\n    return event['a'] + event['b']\n")
+    arguments = ["--function-name", "adds", "--runtime", "python3.12", "--handler", "app.handler"]
+    aws("lambda", "create-function", *arguments, "--role", service_role("lambda"), "--zip-file", f"fileb://{archive}")
+    answer = tmp_path / "answer.json"
+    aws("lambda", "invoke", "--function-name", "adds", "--payload", '{"a": 20, "b": 1}', str(answer))
+    assert answer.read_text() == "21"
+
+
+def test_the_exports_are_what_a_shell_evaluates(offline, offline_command):
+    exports = offline_command(offline.directory, "env").stdout
+    script = f'{exports}\nexec "{sys.executable}" -m awscli s3 ls'
+    listing = subprocess.run(["sh", "-c", script], env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    assert listing.returncode == 0, listing.stderr

@@ -3,7 +3,6 @@
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import boto3
 import pytest
@@ -61,8 +60,8 @@ def test_a_call_pasted_into_a_shell_does_the_same_again(recorded, offline):
     s3.put_bucket_tagging(Bucket="shell-repeats", Tagging=tags)
     command = list(calls)[-1].as_cli()
     s3.delete_bucket_tagging(Bucket="shell-repeats")
-    aws = str(Path(sys.executable).with_name("aws"))
-    subprocess.run([aws, *shlex.split(command)[1:]], env=offline.process_environment, check=True, capture_output=True)
+    aws = [sys.executable, "-m", "awscli"]
+    subprocess.run([*aws, *shlex.split(command)[1:]], env=offline.process_environment, check=True, capture_output=True)
     assert s3.get_bucket_tagging(Bucket="shell-repeats")["TagSet"] == tags["TagSet"]
 
 

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -37,10 +36,9 @@ def test_lines_are_read_in_order_and_found_by_a_word(offline, stream):
 
 def test_the_command_line_searches_a_group(offline, stream):
     write(offline, stream, "first line", "second line", "else")
-    aws = Path(sys.executable).with_name("aws")
     query = ["--filter-pattern", "line", "--query", "events[].message", "--output", "json"]
     completed = subprocess.run(
-        [str(aws), "logs", "filter-log-events", "--log-group-name", stream[0], *query],
+        [sys.executable, "-m", "awscli", "logs", "filter-log-events", "--log-group-name", stream[0], *query],
         env=offline.process_environment,
         capture_output=True,
         text=True,
