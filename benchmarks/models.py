@@ -34,8 +34,8 @@ def trained(count: int = 50_000) -> xgboost.Booster:
 
 
 def role(iam) -> str:
-    """A role that SageMaker, Lambda and API Gateway may assume, allowed everything."""
-    services = ["sagemaker.amazonaws.com", "lambda.amazonaws.com"]
+    """A role that SageMaker, Lambda and Firehose may take on, allowed everything."""
+    services = [f"{name}.amazonaws.com" for name in ("sagemaker", "lambda", "firehose")]
     trust = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}],

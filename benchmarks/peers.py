@@ -29,7 +29,7 @@ def python_of(name: str) -> Path:
     if not (stamp.exists() and stamp.read_text() == wanted):
         print(f"  installing {', '.join(REQUIREMENTS[name])} into {folder.relative_to(PEERS.parents[1])}", flush=True)
         venv.EnvBuilder(with_pip=True, clear=True).create(folder)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS[name]], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--quiet", *REQUIREMENTS[name]], check=True)
         stamp.write_text(wanted)
     return python
 

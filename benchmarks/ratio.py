@@ -51,7 +51,7 @@ def show(title: str, ratios: list[Ratio], notes: list[str] = ()) -> None:
             f"{sign} {ratio.reach:g}",
             "reached" if ratio.reached else "not reached",
         )
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=130)
     console.print(table)
     for note in notes:
         console.print(note)
