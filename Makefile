@@ -21,7 +21,7 @@ labs: setup ## run the four labs offline, end to end; reports in build/labs
 	@$(PY) -m helpers.runner
 
 lab: setup ## open JupyterLab at lab 1
-	@$(PY) -m jupyterlab labs/01_sample_collection.ipynb
+	@$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) labs/01_sample_collection.ipynb
 
 arena: setup ## start the live competition and open its page
 	@$(PY) -m helpers.resources.house --arena --open

@@ -17,7 +17,6 @@ MAY_IMPORT = {
     "checks": {"checks", "workshop", "fulfillment"},
     "plots": {"plots", "fulfillment"},
     "runner": {"runner"},
-    "preflight": {"preflight", "workshop"},
 }
 ONLY_IN_OFFLINE = {"moto"}
 
