@@ -1,4 +1,4 @@
-"""The exercises of lab 3: least privilege, a question to the model, and what the model is worth."""
+"""The exercises of lab 3: least privilege, a question to the model, what it is worth, and whether a lead is chance."""
 
 import math
 from collections.abc import Sequence
@@ -80,7 +80,30 @@ def worth(better_percent: object, rmse_model: object, rmse_fc_average: object) -
     return "The rest of the error is mostly chance that no feature knows of."
 
 
-EXERCISES = (rights, question, worth)
+@exercise(
+    "lab3.chance",
+    "Say whether a lead is more than chance",
+    hints=[
+        "The standard error of a mean is the standard deviation, divided by the root of how many values there are.",
+        "How often does this standard error go into the mean of `ahead`?",
+    ],
+    solution="standard_errors = ahead.mean() / (ahead.std() / len(ahead) ** 0.5)",
+)
+def chance(ahead: object, standard_errors: object) -> str:
+    if not isinstance(standard_errors, (int, float)) or not math.isfinite(standard_errors):
+        wrong("standard_errors", standard_errors, "a number is needed here.")
+    mean, deviation, count = float(ahead.mean()), float(ahead.std()), len(ahead)  # type: ignore[attr-defined,arg-type]
+    expected = mean / (deviation / count**0.5)
+    if math.isclose(standard_errors, mean / deviation, rel_tol=0.01):
+        wrong("standard_errors", standard_errors, "this is in standard deviations of one interaction, not of the mean.")
+    if math.isclose(standard_errors, -expected, rel_tol=0.01):
+        wrong("standard_errors", standard_errors, "the sign is the other way round: positive means you are ahead.")
+    if not math.isclose(standard_errors, expected, rel_tol=0.01):
+        wrong("standard_errors", standard_errors, "divide the mean of `ahead` by its standard error.")
+    return "Below 2, a difference is easily chance: the same two models might well change places in another round."
+
+
+EXERCISES = (rights, question, worth, chance)
 
 
 def summary() -> None:

@@ -1,7 +1,14 @@
 """The course's figures: each displays a picture with its alternative text and prints one sentence of what is in it."""
 
 from helpers.plots.live import error_story, race
-from helpers.plots.models import comparison, importance, learning_curves, predicted_against_actual, score_against_truth
+from helpers.plots.models import (
+    comparison,
+    importance,
+    learning_curves,
+    live_against_test,
+    predicted_against_actual,
+    score_against_truth,
+)
 from helpers.plots.samples import arrivals, durations, features, pod
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "features",
     "importance",
     "learning_curves",
+    "live_against_test",
     "pod",
     "predicted_against_actual",
     "race",

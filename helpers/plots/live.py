@@ -59,11 +59,11 @@ def error_story(
     style.show(figure, told)
 
 
-def race(frame: pd.DataFrame, *, highlight: str | None = None, told: str | None = None) -> None:
+def race(frame: pd.DataFrame, *, highlight: str | None = None, x: str = "seconds", told: str | None = None) -> None:
     """Current error of each entry over time, named at its end in the order of the ranks.
 
     Parameters: `frame` has columns time_s, alias, error_ms (current error of that entry at that time); `highlight` is
-    the alias drawn thick; `told` replaces the printed sentence.
+    the alias drawn thick; `x` is the unit of time_s; `told` replaces the printed sentence.
     """
     table = frame.pivot_table(index="time_s", columns="alias", values="error_ms").ffill().dropna(how="all") / 1000
     last = table.iloc[-1].sort_values()
@@ -92,7 +92,7 @@ def race(frame: pd.DataFrame, *, highlight: str | None = None, told: str | None 
                 fontweight="bold" if mine else "normal", annotation_clip=False,
                 arrowprops={"arrowstyle": "-", "color": style.LIGHT},
             )  # fmt: skip
-        axes.set(title="The race", xlabel="seconds", ylabel="current error (s)")
+        axes.set(title="The race", xlabel=x, ylabel="current error (s)")
         axes.set_xlim(table.index[0], table.index[-1])
         axes.set_ylim(low - (high - low) * 0.1, high + (high - low) * 0.1)
     told = (

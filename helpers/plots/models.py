@@ -162,6 +162,46 @@ def score_against_truth(over_floor_ms: Mapping[str, tuple[float, float]], *, lab
     style.show(figure, f"{told}{labels[0]} are below the noise floor.")
 
 
+def live_against_test(over_floor_ms: Mapping[str, Mapping[int, tuple[float, float]]]) -> None:
+    """Test score against live score of several kinds of model, each with growing numbers of rounds along a line.
+
+    Parameters: `over_floor_ms` maps a kind to {rounds: (test, live)}, both as RMSE minus the noise floor of the same
+    rows (ms): a test score below zero is too good to be true.
+    """
+    points = {(kind, rounds): both for kind, line in over_floor_ms.items() for rounds, both in line.items()}
+    tests, lives = (np.array(scores) for scores in zip(*points.values(), strict=True))
+    low, high = tests.min() - 0.12 * np.ptp(tests), tests.max() + 0.12 * np.ptp(tests)
+    with style.look():
+        figure, axes = style.canvas(10.5, 5.6)
+        axes.axvspan(low, min(0.0, high), color=style.LIGHT, alpha=0.45, zorder=0)
+        axes.axvline(0, color=style.INK, linestyle=":", linewidth=2)
+        for place, (kind, line) in enumerate(over_floor_ms.items()):
+            colour, marker = style.SERIES[place % 6], style.MARKERS[place % 6]
+            x, y = zip(*line.values(), strict=True)
+            axes.plot(x, y, color=colour, marker=marker, markersize=9, linestyle=style.DASHES[place % 4], label=kind)
+            beside = (7, 5) if place % 2 == 0 else (-20, -18)
+            for rounds, at in line.items():
+                axes.annotate(f"{rounds}", at, beside, textcoords="offset points", fontsize=11, color=colour)
+        axes.set_xlim(low, high)
+        axes.set_ylim(0, lives.max() * 1.1)
+        label = {"transform": axes.get_xaxis_transform(), "va": "bottom"}
+        axes.text(0, 0.02, "too good to be true ", ha="right", **label)
+        axes.text(0, 0.02, " noise floor", ha="left", **label)
+        axes.set(xlabel="test score, random rows: RMSE above the noise floor (ms)", ylabel="live: above its floor (ms)")
+        axes.grid(axis="x", visible=True)
+        figure.legend(loc="outside upper left", ncols=3, title="numbers at the points: rounds", alignment="left")
+    looks, holds = min(points, key=lambda one: points[one][0]), min(points, key=lambda one: points[one][1])
+    rank = int((lives < points[looks][1]).sum()) + 1
+    under = [int((scores < 0).sum()) for scores in (tests, lives)]
+    (test, live), best = points[looks], points[holds][1]
+    style.show(
+        figure,
+        f"Below the noise floor: {under[0]} of {len(points)} test scores, {under[1]} of the live ones. "
+        f"Best by the test: {looks[0]}, {looks[1]} rounds ({test:+,.0f} ms); live it has {live:+,.0f} ms and is number "
+        f"{rank}. Best live: {holds[0]}, {holds[1]} rounds ({best:+,.0f} ms).",
+    )
+
+
 def _floor(line: object, floor_ms: float) -> None:
     line(floor_ms / 1000, color=style.INK, linestyle=":", linewidth=2)
 

@@ -54,6 +54,9 @@ def test_a_notebook_joins_plays_a_round_and_reads_every_error(workspace, partici
     standing = race.standings().set_index("alias")
     assert standing.window_rmse_ms["amber-falcon"] == pytest.approx(window, abs=0.2)
     assert list(standing["rank"]) == [1, 2, 3]
+    course = race.course(begin=10)
+    assert course.error_ms[course.alias == "k-NN"].iloc[-1] == pytest.approx(standing.window_rmse_ms["k-NN"], abs=0.2)
+    assert (course.groupby("alias").size() == table.groupby("alias").size() - 9).all()
     second = arena.start_round(Ws(), **SHORT)
     repeated = second.results()
     same = ["alias", "number", "duration_ms", "prediction_ms", "window_rmse_ms"]

@@ -1,5 +1,6 @@
 """The exercises of lab 3 with right, wrong and blank answers."""
 
+import pandas as pd
 import pytest
 
 from helpers.checks import Outcome, ____, lab3
@@ -12,6 +13,7 @@ KNOWN = {
     "ask": lambda values: 5.0 * values[FEATURES.index("bin_location")],
     "rmse_model": 5600.0,
     "rmse_fc_average": 7000.0,
+    "ahead": pd.Series([4.0, -1.0, 3.0, 2.0] * 25),
 }
 
 
@@ -66,3 +68,12 @@ def test_blanks_are_not_attempted(exercise):
     asked = [name for name in exercise.variables if name not in KNOWN]
     assert exercise.judge(KNOWN | dict.fromkeys(asked, ____)).outcome is Outcome.NOT_ATTEMPTED
     assert exercise.judge(KNOWN | {name: [____] for name in asked}).outcome is Outcome.NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"), [(1.064, "standard deviations"), (-10.64, "sign"), (2.0, "divide"), ("9", "number")]
+)
+def test_a_wrong_count_of_standard_errors_is_told_why(answer, why):
+    verdict = lab3.chance.judge(KNOWN | {"standard_errors": answer})
+    assert verdict.outcome is Outcome.INCORRECT
+    assert why in verdict.message

@@ -91,6 +91,15 @@ def test_the_error_story_is_drawn_with_any_of_its_marks(drawn):
     assert drawn[0][0] != drawn[1][0]
 
 
+def test_live_against_test_tells_what_looks_best_and_what_holds(drawn):
+    plots.live_against_test({"flat": {30: (100, 150), 200: (50, 220)}, "deep": {30: (40, 200), 200: (-180, 480)}})
+    assert drawn[0][0].startswith(b"\x89PNG")
+    assert drawn[0][1] == (
+        "Below the noise floor: 1 of 4 test scores, 0 of the live ones. Best by the test: deep, 200 rounds (-180 ms); "
+        "live it has +480 ms and is number 4. Best live: flat, 30 rounds (+150 ms)."
+    )
+
+
 def test_the_race_counts_changes_of_the_lead(drawn):
     rows = [(t, "a", 5000 + (100 if t == 2 else 0)) for t in range(5)] + [(t, "b", 5050) for t in range(5)]
     plots.race(pd.DataFrame(rows, columns=["time_s", "alias", "error_ms"]), highlight="a")

@@ -1,5 +1,6 @@
 """The arena's house opponents: trained, deployed, asked, and gone after teardown."""
 
+import pytest
 import requests
 
 from helpers.fulfillment import FEATURES, generate
@@ -7,7 +8,9 @@ from helpers.resources import house, teardown
 
 
 def test_four_really_trained_models_answer_differently_and_leave_nothing_behind(ws):
-    urls = house.build(ws)
+    building = house.start(ws)
+    assert building.aliases == tuple(opponent.alias for opponent in house.OPPONENTS)
+    urls = building.urls()
     assert list(urls) == [opponent.alias for opponent in house.OPPONENTS]
     rows = generate(40, seed=3)
     answers = {}
@@ -27,3 +30,13 @@ def test_four_really_trained_models_answer_differently_and_leave_nothing_behind(
     teardown.run(ws)
     assert teardown.left(ws) == []
     assert house.urls(ws) == {}
+
+
+def test_what_goes_wrong_in_the_background_is_raised_where_the_house_is_needed(ws, monkeypatch):
+    def refused(ws):
+        raise RuntimeError("no house today")
+
+    monkeypatch.setattr(house, "build", refused)
+    building = house.start(ws)
+    with pytest.raises(RuntimeError, match="no house today"):
+        building.urls()
