@@ -89,7 +89,7 @@ def race(frame: pd.DataFrame, *, highlight: str | None = None, x: str = "seconds
             axes.annotate(
                 f"{rank + 1}. {alias}  {1000 * last[alias]:,.0f}", (table.index[-1], last[alias]),
                 (table.index[-1] + span * 0.03, slots[rank]), va="center",
-                fontweight="bold" if mine else "normal", annotation_clip=False,
+                fontweight="bold" if mine else "normal", annotation_clip=False, color=colour,
                 arrowprops={"arrowstyle": "-", "color": style.LIGHT},
             )  # fmt: skip
         axes.set(title="The race", xlabel=x, ylabel="current error (s)")
