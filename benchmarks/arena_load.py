@@ -132,7 +132,7 @@ def watch(arguments, arena, token, process):
         state = call("GET", f"{arena}api/state")
         if state["phase"] == "live" and state["clock"] > 15:
             cpu_before = cpu_before or (sum(process.cpu_times()[:2]), time.monotonic())
-            memory.append(process.memory_info().rss / 2**20)
+            memory.append((state["clock"], process.memory_info().rss / 2**20))
         if state["finished"]:
             break
         print(f"\r{state['phase']} {state['clock']:.0f}/{state['seconds']:.0f} s", end="", file=sys.stderr, flush=True)
@@ -149,13 +149,19 @@ def watch(arguments, arena, token, process):
     p50, p99, most = (report[f"jitter_{name}_ms"] for name in ("p50", "p99", "most"))
     print(f"scheduling jitter       p50 {p50} ms, p99 {p99} ms, most {most} ms")
     print(f"missed ticks            {report['missed']} of {report['ticks']}; stood still {report['stood_still']} times")
-    start, end, most = memory[0], memory[-1], max(memory)
-    print(f"memory                  {start:.0f} MB at the start, {end:.0f} MB at the end, most {most:.0f} MB")
+    sizes, most = by_the_minute(memory), max(size for _, size in memory)
+    print(f"memory by the minute    {', '.join(f'{size:.0f}' for size in sizes)} MB; most {most:.0f} MB")
     print(f"processor               {cpu:.2f} of one core, load average {os.getloadavg()[0]:.1f}")
     print(f"good ones: answered     {min(r['availability'] for r in good):.4f} at least")
     print(f"good ones: p95 latency  {max(r['p95'] for r in good)} ms at most")
     print(f"bad ones: answered      {max((r['availability'] for r in bad), default=0):.4f} at most")
     print(f"wall time               {time.monotonic() - began:.0f} s")
+
+
+def by_the_minute(memory):
+    """The first measurement of each minute of the round, and the last one."""
+    first = {int(clock // 60): size for clock, size in reversed(memory)}
+    return [*(first[minute] for minute in sorted(first)), memory[-1][1]]
 
 
 def main():

@@ -1,6 +1,7 @@
 """`python -m helpers.arena`: serve the arena on this machine, or read its log."""
 
 import argparse
+import gc
 import json
 import os
 import secrets
@@ -166,6 +167,8 @@ def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
     server = uvicorn.Server(config)
     if arguments.idle_minutes:
         arena.when_idle(arguments.idle_minutes * 60, lambda: setattr(server, "should_exit", True))
+    gc.collect()
+    gc.freeze()  # what was imported stays: no full collection, each a stop of all play, goes through it again
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:

@@ -113,9 +113,7 @@ class Board:
             "rows": shown,
             "chart": [p for p in self.chart if not hidden or locked_at is None or p[0] <= locked_at],
             "marks": [
-                [round(at, 1), kind, text]
-                for at, kind, text in engine.store.marks(row.id)
-                if kind in ("conditions", "gap", "paused")
+                [round(at, 1), kind, text] for at, kind, text in engine.marks if kind in ("conditions", "gap", "paused")
             ],
         }
 

@@ -19,6 +19,7 @@ log = logging.getLogger("arena")
 FLUSH_SECONDS = 0.25
 STALL_SECONDS = 1.5  # later than this, nothing ran here at all: the round stood still
 WARM_UP_QUESTIONS = 200
+CATCH_UP = 4  # late ticks are made up for so many times as fast; all at once, each question needs its own connection
 OPEN_QUESTIONS = 64  # at once and per entry, whatever the rate
 
 
@@ -34,6 +35,7 @@ class Engine:
         self.baseline = Tally(settings.window)
         self.frozen: list[dict] | None = None  # the ranking at the lock
         self.stream: Stream | None = None
+        self.marks: list[tuple[float, str, str]] = []  # the store's, at hand while it is being written
         self.lateness: deque[float] = deque(maxlen=20_000)
         self.stood_still = 0
         self.ticks = 0
@@ -163,6 +165,7 @@ class Engine:
     def mark(self, kind: str, text: str) -> None:
         self.row.clock = min(self.clock.elapsed, self.settings.seconds)
         self.store.mark(self.row.id, self.row.clock, kind, text)
+        self.marks.append((self.row.clock, kind, text))
         self.store.save_round(self.row)
         self.on_change()
 
@@ -213,6 +216,7 @@ class Engine:
     async def _take_up(self) -> None:
         self.frozen = None
         self.stream = None
+        self.marks = self.store.marks(self.row.id)
         self.lateness.clear()
         self.clock = RoundClock(self.row.clock)
         if self.row.phase in (Phase.OPEN, Phase.WARM_UP):
@@ -349,6 +353,8 @@ class Engine:
             due = number * interval + slot * interval / slots
             if due >= self.settings.seconds or number >= len(self.stream):
                 due = self.settings.seconds
+            if self.clock.elapsed - due > interval / slots:
+                await asyncio.sleep(interval / slots / CATCH_UP)
             await self._until(due)
             if due >= self.settings.seconds:
                 break

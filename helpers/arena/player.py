@@ -3,7 +3,7 @@
 from collections import deque
 from typing import NamedTuple
 
-from helpers.arena.scoring import REASONS, Outcome, Tally, error_ms, quantile, ranking
+from helpers.arena.scoring import REASONS, Outcome, Tally, error_ms, ranking
 from helpers.arena.store import EntryRow
 from helpers.arena.stream import Stream
 
@@ -97,8 +97,8 @@ def standings(players: list[Player], minimum: int) -> list[dict]:
                 "score": errors[entry],
                 "whole": player.tally.round_rmse,
                 "availability": player.tally.availability,
-                "p50": quantile(player.tally.latencies, 0.5),
-                "p95": quantile(player.tally.latencies, 0.95),
+                "p50": player.tally.latency_ms(0.5),
+                "p95": player.tally.latency_ms(0.95),
                 "count": player.tally.count,
             }
         )

@@ -94,22 +94,34 @@ class Tally:
     total: float = 0.0
     count: int = 0
     answered: int = 0
+    _rmse: float | None = field(default=None, init=False)  # of the window, until the next interaction
+    _ordered: list[float] | None = field(default=None, init=False)  # the latencies, likewise
 
     def __post_init__(self) -> None:
         self.recent = deque(maxlen=self.window)
 
     def add(self, error: float, answered: bool, latency_ms: float | None) -> None:
         """Count one scored interaction: `error` in ms, and whether it was answered as it should be."""
+        self._rmse = None
         self.recent.append(error * error)
         self.total += error * error
         self.count += 1
         self.answered += answered
         if latency_ms is not None:
+            self._ordered = None
             self.latencies.append(latency_ms)
 
     @property
     def window_rmse(self) -> float | None:
-        return rmse(self.recent, len(self.recent))
+        if self._rmse is None:
+            self._rmse = rmse(self.recent, len(self.recent))
+        return self._rmse
+
+    def latency_ms(self, share: float) -> float | None:
+        """The quantile of the last latencies, e.g. share 0.95; None when there are none."""
+        if self._ordered is None:
+            self._ordered = sorted(self.latencies)
+        return quantile(self._ordered, share)
 
     @property
     def round_rmse(self) -> float | None:

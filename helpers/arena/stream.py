@@ -15,7 +15,7 @@ from helpers.arena.rounds import RoundError, Settings
 Source = Callable[[int, int, str], pd.DataFrame]
 WARM_UP_SEED_SHIFT = 1_000_003  # the warm-up asks about other interactions than the round
 CONDITIONS_SEED_SHIFT = 2_000_003
-_KEPT = 8192  # interactions made ready, those that can be open at once
+_KEPT_SECONDS = 60  # of interactions made ready: about those that can be open at once
 
 
 class Interaction(NamedTuple):
@@ -82,6 +82,7 @@ class Stream:
             self._after = _Block(*read_frame(source(count, settings.seed + CONDITIONS_SEED_SHIFT, settings.scenario)))
         self.due = np.arange(count) / settings.rate
         self._made: OrderedDict[int, Interaction] = OrderedDict()
+        self._kept = 64 + int(settings.rate * _KEPT_SECONDS)
         self._order()
         if change_from is not None:
             self.change(change_from)
@@ -110,7 +111,7 @@ class Stream:
         made = self._made.get(number)
         if made is None:
             made = self._made[number] = self._make(number)
-            if len(self._made) > _KEPT:
+            if len(self._made) > self._kept:
                 self._made.popitem(last=False)
         return made
 
