@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 import uuid
 import zipfile
 from dataclasses import dataclass
@@ -24,20 +23,6 @@ def handler(event, context):
         return json.loads(wanted)
     return {"statusCode": 200, "headers": {"X-Echo": "yes"}, "body": json.dumps(event)}
 """
-
-
-@pytest.fixture(scope="session")
-def eventually():
-    """eventually(look, seconds) -> what `look` returns once it is true."""
-
-    def wait(look, seconds=10.0):
-        deadline = time.monotonic() + seconds
-        while not (found := look()):
-            assert time.monotonic() < deadline, f"not within {seconds} s"
-            time.sleep(0.05)
-        return found
-
-    return wait
 
 
 @dataclass

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import time
 import uuid
 import zipfile
 
@@ -22,20 +21,6 @@ def zipped(files: dict[str, str]) -> bytes:
         for name, text in files.items():
             archive.writestr(name, text)
     return buffer.getvalue()
-
-
-@pytest.fixture(scope="session")
-def eventually():
-    """eventually(look, seconds) -> what `look` returns once it is true."""
-
-    def wait(look, seconds=10.0):
-        deadline = time.monotonic() + seconds
-        while not (found := look()):
-            assert time.monotonic() < deadline, f"not within {seconds} s"
-            time.sleep(0.05)
-        return found
-
-    return wait
 
 
 @pytest.fixture(scope="session")
