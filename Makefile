@@ -30,7 +30,7 @@ lint: setup
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
 test: setup lint ## ruff, pytest, and the four notebooks compared with their stored outputs
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 3 --dist loadfile
 	@$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 labs
 
 outputs: setup ## run the labs and store their outputs in labs/

@@ -173,8 +173,8 @@ def test_a_zygote_that_dies_is_replaced(environments, settings):
 def test_without_a_zygote_each_environment_is_a_fresh_python(environments, settings):
     environments.launcher.zygote = None
     environment = take(environments, settings)
-    assert "bootstrap.py" in " ".join(psutil.Process(environment.process.pid).cmdline())
     assert ask(environment, b"[1]") == b"[1]"
+    assert "bootstrap.py" in " ".join(psutil.Process(environment.process.pid).cmdline())
     assert environments.discard(environment, 20.0) == 0
 
 
