@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 import logging
+import zlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from helpers.offline import authentication, control, doors, fallthrough, wire
+from helpers.offline import authentication, cbor, constraints, control, doors, fallthrough, wire
 from helpers.offline.authorization import Authorizer
 from helpers.offline.identities import Identities
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Principal, PublicRequest
@@ -91,16 +93,25 @@ class Front:
             body=body,
             protocol=protocol,
         )
+        answer = await self._answered(call)
+        if protocol == "cbor" and call.protocol == "json":
+            return cbor.from_json(answer, constraints.operation_of(call).output_shape)
+        return answer
+
+    async def _answered(self, call: Call) -> Answer:
+        """What failed is an answer too."""
         try:
             self._authenticate(call)
             self.control.count()
             if call.region != self.kernel.workspace.region and call.region not in wire.regions():
                 raise wire.unknown_region(call.region)
-            if headers.get("content-encoding") == "gzip" and service != "s3":
-                call.body = gzip.decompress(call.body)
+            if call.headers.get("content-encoding") == "gzip" and call.service != "s3":
+                call.body = decompressed(call.body)
             wire.name_operation(call)
-            if call.operation not in OPERATIONS.get(service, ()):
+            if call.operation not in OPERATIONS.get(call.service, ()):
                 raise wire.not_supported(call)
+            if call.protocol == "cbor":
+                cbor.to_json(call)
             self.authorizer.authorize(call)
             answer = await self.dispatch(call)
             if answer.status < 400:
@@ -114,7 +125,7 @@ class Front:
             if isinstance(error, OSError) and not call.operation.startswith(READS):
                 log.error("%s:%s could not be kept: %s", call.service, call.operation, error)
                 return wire.error_answer(wire.cannot_write(error, self.kernel.workspace.dir), call)
-            log.exception("%s:%s failed", call.service, call.operation or path)
+            log.exception("%s:%s failed", call.service, call.operation or call.path)
             return wire.error_answer(AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500), call)
 
     async def _keep(self, call: Call) -> None:
@@ -149,12 +160,27 @@ class Front:
     async def dispatch(self, call: Call) -> Answer:
         hot = self.kernel.hot_paths.get((call.service, call.operation))
         if hot is None:
-            return await asyncio.get_running_loop().run_in_executor(self.moto_pool, fallthrough.ask_moto, call)
+            return await asyncio.get_running_loop().run_in_executor(self.moto_pool, ask_checked, call)
         if hot.is_async:
             return await hot.handler(call)
         if hot.blocking:
-            return await asyncio.get_running_loop().run_in_executor(self.kernel.blocking_pool, hot.handler, call)
-        return hot.handler(call)
+            handler = functools.partial(ask_checked, call, hot.handler)
+            return await asyncio.get_running_loop().run_in_executor(self.kernel.blocking_pool, handler)
+        return ask_checked(call, hot.handler)
+
+
+def ask_checked(call: Call, handler: Callable[[Call], Any] = fallthrough.ask_moto) -> Answer:
+    """Calls that carry data are checked by their handlers, for they are many."""
+    if call.operation not in DATA_PLANE:
+        constraints.check_call(call)
+    return handler(call)
+
+
+def decompressed(body: bytes) -> bytes:
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error):
+        raise AwsError("SerializationException", "The body says that it is gzip, and is not.") from None
 
 
 def read_headers(scope: Scope) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
-from helpers.offline import fallthrough
+from helpers.offline import cbor, fallthrough
 from helpers.offline.kernel import Answer, AwsError, Call
 
 # Signing name -> botocore's name of the service model, where the two differ.
@@ -145,7 +145,7 @@ def error_answer(error: AwsError, call: Call | None) -> Answer:
     if protocol == "cbor":
         headers |= {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
         headers["x-amzn-query-error"] = f"{error.code};{'Receiver' if error.status >= 500 else 'Sender'}"
-        return Answer(error.status, headers, _cbor({"__type": error.code, "message": error.message}))
+        return Answer(error.status, headers, cbor.error(error.code, error.message))
     headers["content-type"] = "text/xml"
     fault = "Receiver" if error.status >= 500 else "Sender"
     if protocol == "rest-xml":
@@ -161,16 +161,3 @@ def error_answer(error: AwsError, call: Call | None) -> Answer:
             f"</Message></Error><RequestId>{identity}</RequestId></ErrorResponse>"
         )
     return Answer(error.status, headers, text.encode())
-
-
-def _cbor(texts: dict[str, str]) -> bytes:
-    """A map of texts (RFC 8949)."""
-    encoded = b"".join(_cbor_text(name) + _cbor_text(value) for name, value in texts.items())
-    return bytes([0xA0 + len(texts)]) + encoded
-
-
-def _cbor_text(text: str) -> bytes:
-    data = text.encode()
-    if len(data) < 24:
-        return bytes([0x60 + len(data)]) + data
-    return b"\x7a" + len(data).to_bytes(4, "big") + data

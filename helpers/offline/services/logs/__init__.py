@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from typing import Any
 from moto.logs.models import LogsBackend, LogStream, logs_backends
 
 from helpers.offline.kernel import Kernel, Support
+from helpers.offline.services.logs import retention
 
 EVENTS_PER_STREAM = 20_000  # the oldest are dropped: AWS keeps all of them, a laptop need not
+RETENTION_S = 30
 
 _NOTE = f"the newest {EVENTS_PER_STREAM:,} events of a stream are kept"
 OPERATIONS: dict[str, Support] = {
@@ -30,8 +33,8 @@ OPERATIONS: dict[str, Support] = {
     "PutLogEvents": Support("real", _NOTE),
     "GetLogEvents": Support("real"),
     "FilterLogEvents": Support("simplified", "patterns of plain words"),
-    "PutRetentionPolicy": Support("stored", "nothing expires by age"),
-    "DeleteRetentionPolicy": Support("stored"),
+    "PutRetentionPolicy": Support("real", "older events are removed within a minute"),
+    "DeleteRetentionPolicy": Support("real"),
 }
 
 
@@ -73,3 +76,5 @@ def bound_streams() -> None:
 def install(kernel: Kernel) -> None:
     bound_streams()
     kernel.ports.logs = LogsPort(kernel)
+    kernel.hot("logs", "PutRetentionPolicy", retention.put_retention_policy, blocking=True)
+    kernel.every(RETENTION_S, functools.partial(retention.expire, kernel), name="log retention")

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from helpers.offline import constraints
 from helpers.offline.kernel import Answer, AwsError, Call
-from helpers.offline.services.sagemaker import constraints
 
 Operation = Callable[[Call, dict[str, Any]], dict[str, Any] | None]
 
