@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from helpers.offline import signature, signature_v2
 from helpers.offline.identities import Identities, Identity
 from helpers.offline.kernel import AwsError
-from helpers.offline.signature import BadSignature, Signed
+from helpers.offline.signature import BadSignature, ChunkDecoder, Signed
 
 
 @dataclass(slots=True)
 class Authenticated:
+    """`chunks` decodes the body of a chunked upload that has not arrived yet."""
+
     identity: Identity
     signed: Signed
     body: bytes
     headers: Mapping[str, str]
+    chunks: ChunkDecoder | None = None
 
 
 # What went wrong -> (code, message) for S3, for the query protocol, and for JSON.
@@ -85,11 +88,14 @@ def authenticate(
     raw_path: str,
     query: str,
     headers: Mapping[str, str],
-    body: bytes,
+    body: bytes | None,
     protocol: str,
     default_region: str,
 ) -> Authenticated:
-    """Raises AwsError (403) in the words that AWS has for this protocol."""
+    """Raises AwsError (403) in the words that AWS has for this protocol.
+
+    `body` is None where it has not arrived yet; then what is promised for it is verified here, and it itself later.
+    """
     try:
         old_form = "authorization" not in headers and signature_v2.is_presigned(query)
         signed = signature_v2.parse(query, default_region) if old_form else signature.parse(headers, query)
@@ -105,15 +111,18 @@ def authenticate(
             signature_v2.verify(signed, secret, method, raw_path, query, headers)
         else:
             signature.verify(signed, secret, method, raw_path, query, headers, body)
-        if signature.is_chunked(headers):
-            body, trailer = signature.decode_chunks(signed, secret, headers, body)
-            headers = _without_chunking(headers, trailer, len(body))
+        chunks = ChunkDecoder(signed, secret, headers) if signature.is_chunked(headers) else None
+        if body is None:
+            return Authenticated(identity, signed, b"", headers, chunks)
+        if chunks is not None:
+            body = b"".join(chunks.feed(body))
+            headers = without_chunking(headers, chunks.finish(), len(body))
         return Authenticated(identity, signed, body, headers)
     except BadSignature as bad:
-        raise _refusal(bad, protocol) from None
+        raise refusal(bad, protocol) from None
 
 
-def _refusal(bad: BadSignature, protocol: str) -> AwsError:
+def refusal(bad: BadSignature, protocol: str) -> AwsError:
     column = {"rest-xml": 0, "query": 1}.get(protocol, 2)
     code, message = _REFUSALS[bad.kind][column]
     if bad.kind == "skewed" and not message:
@@ -132,7 +141,8 @@ def _skew_message(timestamp: str) -> str:
     return f"Signature not yet current: {timestamp} is still later than {limit} ({now_text} + 15 min.)"
 
 
-def _without_chunking(headers: Mapping[str, str], trailer: dict[str, str], size_bytes: int) -> dict[str, str]:
+def without_chunking(headers: Mapping[str, str], trailer: dict[str, str], size_bytes: int) -> dict[str, str]:
+    """The headers as they would be for the decoded body; what came in the trailer is among them."""
     plain = {name: value for name, value in headers.items() if name not in ("x-amz-trailer", "transfer-encoding")}
     encodings = [part.strip() for part in plain.pop("content-encoding", "").split(",")]
     kept = [encoding for encoding in encodings if encoding and encoding != "aws-chunked"]

@@ -11,7 +11,17 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from helpers.offline import authentication, cbor, constraints, control, doors, fallthrough, wire
+from helpers.offline import (
+    authentication,
+    cbor,
+    constraints,
+    control,
+    doors,
+    fallthrough,
+    signature,
+    uploads,
+    wire,
+)
 from helpers.offline.authorization import Authorizer
 from helpers.offline.identities import Identities
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Principal, PublicRequest
@@ -54,10 +64,18 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        answer = await self.answer(scope, read_headers(scope), await read_body(receive))
+        headers = read_headers(scope)
+        try:
+            body = None if uploads.is_large(scope["method"], headers) else await uploads.read_body(receive, headers)
+            answer = await self.answer(scope, headers, body, receive)
+        except uploads.ClientGone:
+            return
+        except uploads.TooLarge:
+            answer = wire.error_answer(AwsError("RequestEntityTooLarge", "Request body is too large.", 413), None)
         await send_answer(answer, scope["method"], send)
 
-    async def answer(self, scope: Scope, headers: dict[str, str], body: bytes) -> Answer:
+    async def answer(self, scope: Scope, headers: dict[str, str], body: bytes | None, receive: Receive) -> Answer:
+        """`body` is None where it is large and has not been read yet. Raises ClientGone, TooLarge."""
         method = scope["method"]
         path = scope["raw_path"].decode("latin-1")
         query = scope["query_string"].decode("latin-1")
@@ -67,18 +85,24 @@ class Front:
         if path.startswith(control.PREFIX):
             return self.control.answer(method, path, query, headers)
         if self.kernel.public_planes:
-            request = PublicRequest(method, path, query, host, headers, body)
+            request = PublicRequest(method, path, query, host, headers, body or b"")
             for matches, handler in self.kernel.public_planes:
                 if matches(request):
+                    if body is None:
+                        request.body = await uploads.read_body(receive, headers)
                     self.control.count()
                     return await handler(request)
         if doors.is_foreign_page(headers):
             return doors.refusal("Web pages may not call the offline AWS.")
-        return await self.answer_api(method, path, query, headers, body)
+        return await self.answer_api(method, path, query, headers, body, receive)
 
-    async def answer_api(self, method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def answer_api(
+        self, method: str, path: str, query: str, headers: dict[str, str], body: bytes | None, receive: Receive
+    ) -> Answer:
         """A signed call of an AWS API."""
         service = wire.guess_service(headers, path, query)
+        if body is None and service != "s3":
+            body = await uploads.read_body(receive, headers)
         protocol = wire.protocol_of(service, headers, path)
         call = Call(
             service=service,
@@ -90,18 +114,18 @@ class Front:
             path=path,
             query=query,
             headers=headers,
-            body=body,
+            body=body or b"",
             protocol=protocol,
         )
-        answer = await self._answered(call)
+        answer = await self._answered(call, body, receive)
         if protocol == "cbor" and call.protocol == "json":
             return cbor.from_json(answer, constraints.operation_of(call).output_shape)
         return answer
 
-    async def _answered(self, call: Call) -> Answer:
+    async def _answered(self, call: Call, body: bytes | None, receive: Receive) -> Answer:
         """What failed is an answer too."""
         try:
-            self._authenticate(call)
+            known = self._authenticate(call, body)
             self.control.count()
             if call.region != self.kernel.workspace.region and call.region not in wire.regions():
                 raise wire.unknown_region(call.region)
@@ -113,10 +137,14 @@ class Front:
             if call.protocol == "cbor":
                 cbor.to_json(call)
             self.authorizer.authorize(call)
+            if body is None:
+                await self._receive_upload(call, known, receive)
             answer = await self.dispatch(call)
             if answer.status < 400:
                 await self._keep(call)
             return answer
+        except (uploads.ClientGone, uploads.TooLarge):
+            raise
         except AwsError as error:
             return wire.error_answer(error, call)
         except NotImplementedError as error:
@@ -127,6 +155,29 @@ class Front:
                 return wire.error_answer(wire.cannot_write(error, self.kernel.workspace.dir), call)
             log.exception("%s:%s failed", call.service, call.operation or call.path)
             return wire.error_answer(AwsError("InternalFailure", f"{type(error).__name__}: {error}", 500), call)
+        finally:
+            if call.upload is not None:
+                call.upload.path.unlink(missing_ok=True)  # unless it was taken
+
+    async def _receive_upload(self, call: Call, known: authentication.Authenticated, receive: Receive) -> None:
+        """Raises ClientGone, OSError, and AwsError where the body is not the one that was promised."""
+        try:
+            upload, trailer = await uploads.store(
+                receive,
+                call.headers,
+                self.kernel.workspace.dir / uploads.DIRECTORY,
+                self.kernel.blocking_pool,
+                chunks=known.chunks,
+                promised_sha256=signature.promised_sha256(call.headers),
+            )
+        except signature.BadSignature as bad:
+            raise authentication.refusal(bad, call.protocol) from None
+        call.headers = authentication.without_chunking(call.headers, trailer, upload.size)
+        call.upload = upload
+        if call.operation not in ("PutObject", "UploadPart"):
+            if upload.size > uploads.OTHER_LIMIT_BYTES:
+                raise AwsError("MaxMessageLengthExceeded", "Your request was too big.")
+            call.body = upload.path.read_bytes()
 
     async def _keep(self, call: Call) -> None:
         """After a change: decisions are taken anew, and the change is on disk before it is acknowledged."""
@@ -142,20 +193,21 @@ class Front:
         else:
             await self.snapshots.committed(call.service)
 
-    def _authenticate(self, call: Call) -> None:
+    def _authenticate(self, call: Call, body: bytes | None) -> authentication.Authenticated:
         known = authentication.authenticate(
             self.identities,
             call.method,
             call.path,
             call.query,
             call.headers,
-            call.body,
+            body,
             call.protocol,
             self.kernel.workspace.region,
         )
         call.principal = known.identity.principal
         call.region = known.signed.region
         call.body, call.headers = known.body, known.headers
+        return known
 
     async def dispatch(self, call: Call) -> Answer:
         hot = self.kernel.hot_paths.get((call.service, call.operation))
@@ -189,17 +241,6 @@ def read_headers(scope: Scope) -> dict[str, str]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers
-
-
-async def read_body(receive: Receive) -> bytes:
-    message = await receive()
-    if not message.get("more_body"):
-        return message.get("body", b"")
-    chunks = [message.get("body", b"")]
-    while message.get("more_body"):
-        message = await receive()
-        chunks.append(message.get("body", b""))
-    return b"".join(chunks)
 
 
 async def send_answer(answer: Answer, method: str, send: Send) -> None:

@@ -41,8 +41,20 @@ class Credentials:
 
 
 @dataclass(slots=True)
+class Upload:
+    """A large body in a file of its own, which whoever handles the call may take away. `md5` in hexadecimal."""
+
+    path: Path
+    size: int
+    md5: str
+
+
+@dataclass(slots=True)
 class Call:
-    """One request to an AWS API, authenticated and named. Header names are lower-case; the body is already decoded."""
+    """One request to an AWS API, authenticated and named. Header names are lower-case; the body is already decoded.
+
+    The body of a large S3 upload is in `upload` instead of `body`.
+    """
 
     service: str
     operation: str
@@ -55,6 +67,7 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     path_parameters: dict[str, str] = field(default_factory=dict)
+    upload: Upload | None = None
     protocol: str = "json"  # query | json | cbor | rest-json | rest-xml: how an error is written for this caller
 
 

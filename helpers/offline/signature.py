@@ -9,10 +9,12 @@ from __future__ import annotations
 import calendar
 import hashlib
 import hmac
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -20,6 +22,7 @@ EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 WINDOW_S = 15 * 60
 LONGEST_PRESIGNED_S = 7 * 24 * 3600
+LONGEST_LINE_BYTES = 16 * 1024  # of a chunked body: a chunk's size and signature, or all trailing headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,12 @@ def _parse_presigned(query: str) -> Signed:
 
 
 def verify(
-    signed: Signed, secret: str, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes
+    signed: Signed, secret: str, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes | None
 ) -> None:
-    """Raises BadSignature mismatch, skewed, expired or payload. `raw_path` is percent-encoded as it arrived."""
+    """Raises BadSignature mismatch, skewed, expired or payload. `raw_path` is percent-encoded as it arrived.
+
+    `body` is None where it has not arrived yet: then the hash that is promised for it is verified, not the body.
+    """
     _check_time(signed)
     if signed.date != signed.timestamp[:8]:
         raise BadSignature("mismatch")
@@ -148,13 +154,22 @@ def _check_time(signed: Signed) -> None:
         raise BadSignature("skewed", signed.timestamp)
 
 
-def _payload_hash(signed: Signed, headers: Mapping[str, str], body: bytes) -> str:
+def promised_sha256(headers: Mapping[str, str]) -> str | None:
+    """The hash that the body must have; None where no hash of the whole body is signed."""
     said = headers.get("x-amz-content-sha256")
-    if signed.expires_s is not None and said is None:
-        return UNSIGNED_PAYLOAD if signed.service == "s3" else hashlib.sha256(body).hexdigest()
+    return None if said is None or said == UNSIGNED_PAYLOAD or said.startswith("STREAMING-") else said
+
+
+def _payload_hash(signed: Signed, headers: Mapping[str, str], body: bytes | None) -> str:
+    said = headers.get("x-amz-content-sha256")
     if said is None:
+        if signed.expires_s is not None and signed.service == "s3":
+            return UNSIGNED_PAYLOAD
+        if body is None:
+            raise BadSignature("incomplete", "x-amz-content-sha256 is missing")
         return hashlib.sha256(body).hexdigest()
-    if said != UNSIGNED_PAYLOAD and not said.startswith("STREAMING-") and said != hashlib.sha256(body).hexdigest():
+    promised = promised_sha256(headers)
+    if body is not None and promised is not None and promised != hashlib.sha256(body).hexdigest():
         raise BadSignature("payload")
     return said
 
@@ -193,44 +208,83 @@ def is_chunked(headers: Mapping[str, str]) -> bool:
     return headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
 
 
-def decode_chunks(signed: Signed, secret: str, headers: Mapping[str, str], body: bytes) -> tuple[bytes, dict[str, str]]:
-    """The uploaded bytes and the trailing headers, every chunk's signature verified where chunks are signed.
+class ChunkDecoder:
+    """The uploaded bytes out of a chunked body that arrives in pieces; each signed chunk is verified as it ends.
 
-    Raises BadSignature mismatch or incomplete.
+    What `feed` gives is to be trusted only once `finish` has returned. Both raise BadSignature mismatch or incomplete.
     """
-    is_signed = headers["x-amz-content-sha256"].startswith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
-    key = signing_key(secret, signed.date, signed.region, signed.service)
-    previous, position, chunks = signed.signature, 0, []
-    while True:
-        line_end = body.find(b"\r\n", position)
-        if line_end < 0:
-            raise BadSignature("incomplete", "the chunked body ends early")
-        size_text, _, extension = body[position:line_end].partition(b";")
-        try:
-            size = int(size_text, 16)
-        except ValueError:
-            raise BadSignature("incomplete", "a chunk has no size") from None
-        data = body[line_end + 2 : line_end + 2 + size]
-        if len(data) != size:
-            raise BadSignature("incomplete", "the chunked body ends early")
-        if is_signed:
-            previous = _verify_chunk(signed, key, previous, extension, data)
-        position = line_end + 2 + size
-        if size == 0:
-            break
-        chunks.append(data)
-        position += 2
-    trailer = _trailer(body[position:])
-    if is_signed and (said := trailer.pop("x-amz-trailer-signature", None)) is not None:
-        text = "".join(f"{name}:{value}\n" for name, value in trailer.items())
-        _compare(signed, key, "AWS4-HMAC-SHA256-TRAILER", previous, [hashlib.sha256(text.encode()).hexdigest()], said)
-    return b"".join(chunks), trailer
 
+    def __init__(self, signed: Signed, secret: str, headers: Mapping[str, str]) -> None:
+        self.signed = signed
+        self._is_signed = headers["x-amz-content-sha256"].startswith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
+        self._key = signing_key(secret, signed.date, signed.region, signed.service)
+        self._previous = signed.signature
+        self._rest = b""
+        self._left = 0  # bytes of the current chunk that are still to come
+        self._hash = hashlib.sha256()
+        self._said = ""
+        self._state: Literal["size", "data", "end", "trailer"] = "size"
 
-def _verify_chunk(signed: Signed, key: bytes, previous: str, extension: bytes, data: bytes) -> str:
-    said = extension.partition(b"chunk-signature=")[2].decode("latin-1")
-    _compare(signed, key, "AWS4-HMAC-SHA256-PAYLOAD", previous, [EMPTY_SHA256, hashlib.sha256(data).hexdigest()], said)
-    return said
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        data, position = (self._rest + piece if self._rest else piece), 0
+        while position < len(data):
+            if self._state == "data":
+                part = data[position : position + self._left]
+                position += len(part)
+                self._left -= len(part)
+                if self._is_signed:
+                    self._hash.update(part)
+                if not self._left:
+                    self._end_chunk("end")
+                yield part
+            elif self._state == "end":
+                if len(data) - position < 2:
+                    break
+                if data[position : position + 2] != b"\r\n":
+                    raise BadSignature("incomplete", "a chunk does not end where it said")
+                position += 2
+                self._state = "size"
+            elif self._state == "size":
+                line_end = data.find(b"\r\n", position)
+                if line_end < 0:
+                    break
+                self._begin_chunk(data[position:line_end])
+                position = line_end + 2
+            else:
+                break
+        self._rest = data[position:]
+        if len(self._rest) > LONGEST_LINE_BYTES:
+            raise BadSignature("incomplete", "a line of the chunked body is too long")
+
+    def finish(self) -> dict[str, str]:
+        """The trailing headers."""
+        if self._state != "trailer":
+            raise BadSignature("incomplete", "the chunked body ends early")
+        trailer = _trailer(self._rest)
+        said = trailer.pop("x-amz-trailer-signature", None)
+        if self._is_signed and (said is not None or trailer):
+            text = "".join(f"{name}:{value}\n" for name, value in trailer.items())
+            hashes = [hashlib.sha256(text.encode()).hexdigest()]
+            _compare(self.signed, self._key, "AWS4-HMAC-SHA256-TRAILER", self._previous, hashes, said or "")
+        return trailer
+
+    def _begin_chunk(self, line: bytes) -> None:
+        size, _, extension = line.partition(b";")
+        if not re.fullmatch(rb"[0-9a-fA-F]{1,16}", size):
+            raise BadSignature("incomplete", "a chunk has no size")
+        self._left = int(size, 16)
+        self._said = extension.partition(b"chunk-signature=")[2].decode("latin-1")
+        self._hash = hashlib.sha256()
+        self._state = "data"
+        if not self._left:
+            self._end_chunk("trailer")
+
+    def _end_chunk(self, state: Literal["end", "trailer"]) -> None:
+        if self._is_signed:
+            hashes = [EMPTY_SHA256, self._hash.hexdigest()]
+            _compare(self.signed, self._key, "AWS4-HMAC-SHA256-PAYLOAD", self._previous, hashes, self._said)
+            self._previous = self._said
+        self._state = state
 
 
 def _compare(signed: Signed, key: bytes, kind: str, previous: str, hashes: list[str], said: str) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 
-from helpers.offline.kernel import Call, Kernel, Support
+from helpers.offline import fallthrough, uploads
+from helpers.offline.kernel import Answer, Call, Kernel, Support
 from helpers.offline.services.s3.download import get_object
-from helpers.offline.services.s3.files import REMOVED_AFTER_S, STORE, keep_objects_in_files
+from helpers.offline.services.s3.files import REMOVED_AFTER_S, STORE, arriving, keep_objects_in_files
 from helpers.offline.services.s3.journal import Journal
 from helpers.offline.services.s3.listing import list_objects
 from helpers.offline.services.s3.port import ObjectsPort
@@ -75,6 +77,8 @@ def install(kernel: Kernel) -> None:
     kernel.hot("s3", "ListObjects", list_objects, blocking=True)
     kernel.hot("s3", "ListObjectsV2", list_objects, blocking=True)
     kernel.hot("s3", "GetObject", get_object, blocking=True)
+    kernel.hot("s3", "PutObject", put_upload, blocking=True)
+    kernel.hot("s3", "UploadPart", put_upload, blocking=True)
 
     def note_object(call: Call) -> None:
         journal.note(call.path_parameters["Bucket"], call.path_parameters["Key"])
@@ -91,6 +95,7 @@ def install(kernel: Kernel) -> None:
     kernel.before_snapshot["s3"] = [journal.begin_next]
 
     def take_back() -> None:
+        shutil.rmtree(kernel.workspace.dir / uploads.DIRECTORY, ignore_errors=True)
         journal.replay()
         STORE.remove_orphans(_files_in_use(kernel.account_id))
         kernel.mark_dirty("s3")
@@ -98,6 +103,14 @@ def install(kernel: Kernel) -> None:
     kernel.on_start(take_back)
     kernel.every(REMOVED_AFTER_S, STORE.remove_due, name="removal of deleted objects")
     kernel.on_stop(lambda: kernel.mark_dirty("s3"))
+
+
+def put_upload(call: Call) -> Answer:
+    """PutObject and UploadPart: where the body came in a file, that file becomes the object's. Blocks."""
+    if call.upload is None:
+        return fallthrough.ask_moto(call)
+    with arriving(call.upload):
+        return fallthrough.ask_moto(call)
 
 
 def _files_in_use(account_id: str) -> set[str]:

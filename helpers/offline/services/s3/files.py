@@ -7,13 +7,17 @@ needed is removed a few seconds later, when what replaced it is safely recorded.
 from __future__ import annotations
 
 import codecs
+import os
 import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+from helpers.offline.kernel import Upload
 
 REMOVED_AFTER_S = 5.0
 _CHUNK_BYTES = 4 * 1024 * 1024
@@ -89,6 +93,13 @@ class ObjectFile:
             raise
         self.name, self.offset, self.size, self.is_owner = path.name, 0, size, True
 
+    def take(self, written: Path, size: int) -> None:
+        """A file of the same file system becomes the value. Raises OSError."""
+        self.close()
+        path = STORE.new_path()
+        os.rename(written, path)
+        self.name, self.offset, self.size, self.is_owner = path.name, 0, size, True
+
     def contents(self) -> bytes:
         if self.name is None:
             return b""
@@ -141,6 +152,23 @@ class ObjectFile:
     __copy__ = __deepcopy__
 
 
+class _Arriving(threading.local):
+    upload: Upload | None = None
+
+
+_arriving = _Arriving()
+
+
+@contextmanager
+def arriving(upload: Upload | None) -> Iterator[None]:
+    """The object or part that this thread makes within has the upload's file as its value."""
+    _arriving.upload = upload
+    try:
+        yield
+    finally:
+        _arriving.upload = None
+
+
 def keep_objects_in_files(directory: Path) -> None:
     """Makes moto's S3 keep its objects under `directory`. To be called before the first object is made."""
     import moto.s3.models as models
@@ -160,7 +188,11 @@ def _get_value(key: Any) -> bytes:
 
 
 def _set_value(key: Any, value: bytes | str | ObjectFile) -> None:
-    if isinstance(value, ObjectFile):
+    upload, _arriving.upload = _arriving.upload, None
+    if upload is not None:
+        key._value_buffer.take(upload.path, upload.size)
+        key._etag = upload.md5
+    elif isinstance(value, ObjectFile):
         key._value_buffer = value
     else:
         key._value_buffer.write(value.encode() if isinstance(value, str) else value)

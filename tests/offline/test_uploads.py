@@ -1,0 +1,272 @@
+"""Large uploads: on disk while they arrive, in every form of signature; torn or tampered with, they leave nothing."""
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import socket
+import zlib
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+import requests
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+
+from helpers.offline import signature, uploads
+
+SIZE = 3_000_000
+
+
+@pytest.fixture(scope="module")
+def body():
+    return os.urandom(SIZE)
+
+
+@pytest.fixture(scope="module")
+def bucket(offline):
+    offline.client("s3").create_bucket(Bucket="uploads")
+    return "uploads"
+
+
+def is_nothing_left(offline):
+    return list((offline.directory / uploads.DIRECTORY).glob("*")) == []
+
+
+def signed(offline, url, payload_hash, headers):
+    """Headers of a PUT that promises `payload_hash`."""
+
+    class Signer(S3SigV4Auth):
+        def payload(self, request):
+            return payload_hash
+
+        def _modify_request_before_signing(self, request):
+            SigV4Auth._modify_request_before_signing(self, request)
+            del request.headers["X-Amz-Content-SHA256"]
+            request.headers["X-Amz-Content-SHA256"] = payload_hash
+
+    keys = Credentials(offline.environment["AWS_ACCESS_KEY_ID"], offline.environment["AWS_SECRET_ACCESS_KEY"])
+    request = AWSRequest("PUT", url, headers, b"")
+    Signer(keys, "s3", "us-east-1").add_auth(request)
+    return dict(request.headers.items())
+
+
+def stored(offline, bucket, key):
+    return offline.client("s3").get_object(Bucket=bucket, Key=key)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"payload_signing_enabled": False}, {"addressing_style": "path"}],
+    ids=["signed", "unsigned", "path"],
+)
+def test_what_boto3_puts_is_what_it_gets(offline, bucket, body, options):
+    client = offline.client("s3", config=Config(s3=options))
+    answer = client.put_object(
+        Bucket=bucket, Key="ü/boto", Body=body, Metadata={"fc": "ASPEN"}, ContentType="text/csv", Tagging="a=b"
+    )
+    assert answer["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
+    back = stored(offline, bucket, "ü/boto")
+    assert back["Body"].read() == body
+    assert (back["ContentLength"], back["ContentType"], back["Metadata"]) == (SIZE, "text/csv", {"fc": "ASPEN"})
+    assert client.get_object_tagging(Bucket=bucket, Key="ü/boto")["TagSet"] == [{"Key": "a", "Value": "b"}]
+    assert is_nothing_left(offline)
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256"])
+def test_a_checksum_that_is_asked_for_is_computed_and_one_that_is_said_is_compared(offline, bucket, body, algorithm):
+    client = offline.client("s3")
+    answer = client.put_object(Bucket=bucket, Key="sum", Body=body, ChecksumAlgorithm=algorithm)
+    digest = zlib.crc32(body).to_bytes(4, "big") if algorithm == "CRC32" else hashlib.new(algorithm, body).digest()
+    assert answer[f"Checksum{algorithm}"] == base64.b64encode(digest).decode()
+    with pytest.raises(ClientError, match="BadDigest"):
+        wrong = base64.b64encode(bytes(len(digest))).decode()
+        client.put_object(Bucket=bucket, Key="sum-of-another", Body=body, **{f"Checksum{algorithm}": wrong})
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        stored(offline, bucket, "sum-of-another")
+    assert is_nothing_left(offline)
+
+
+def test_a_wrong_content_md5_is_refused(offline, bucket, body):
+    with pytest.raises(ClientError, match="BadDigest"):
+        offline.client("s3").put_object(
+            Bucket=bucket, Key="md5", Body=body, ContentMD5=base64.b64encode(bytes(16)).decode()
+        )
+
+
+def test_a_presigned_put_and_one_that_is_not_as_signed(offline, bucket, body):
+    client = offline.client("s3", config=Config(signature_version="s3v4"))
+    url = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "presigned"}, ExpiresIn=60)
+    assert requests.put(url, data=body, timeout=30).status_code == 200
+    assert stored(offline, bucket, "presigned")["Body"].read() == body
+    assert requests.put(url.replace("presigned", "another"), data=body, timeout=30).status_code == 403
+
+
+def test_a_large_body_that_is_not_the_signed_one_is_refused(offline, bucket, body):
+    url = f"{offline.endpoint_url}/{bucket}/tampered"
+    headers = signed(offline, url, hashlib.sha256(body).hexdigest(), {})
+    answer = requests.put(url, data=body[:-1] + bytes([body[-1] ^ 1]), headers=headers, timeout=30)
+    assert (answer.status_code, "XAmzContentSHA256Mismatch" in answer.text) == (400, True)
+    assert requests.head(url, timeout=10).status_code == 403
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        stored(offline, bucket, "tampered")
+    assert is_nothing_left(offline)
+
+
+def chunks_of(offline, headers, parts, trailer=b""):
+    """The body of an upload in signed chunks."""
+    secret = offline.environment["AWS_SECRET_ACCESS_KEY"]
+    timestamp = headers["X-Amz-Date"]
+    scope = f"{timestamp[:8]}/us-east-1/s3/aws4_request"
+    key = signature.signing_key(secret, timestamp[:8], "us-east-1", "s3")
+    previous, chunks = headers["Authorization"].rpartition("Signature=")[2], []
+    for part in [*parts, b""]:
+        hashes = [signature.EMPTY_SHA256, hashlib.sha256(part).hexdigest()]
+        text = "\n".join(["AWS4-HMAC-SHA256-PAYLOAD", timestamp, scope, previous, *hashes])
+        previous = signature._sign(key, text).hex()
+        end = b"\r\n" if part or not trailer else trailer
+        chunks.append(b"%x;chunk-signature=%s\r\n%s%s" % (len(part), previous.encode(), part, end))
+    return b"".join(chunks)
+
+
+@pytest.mark.parametrize("changed", ["nothing", "a byte", "the order", "the end"])
+def test_signed_chunks_are_verified_as_they_arrive(offline, bucket, body, changed):
+    url, kind = (
+        f"{offline.endpoint_url}/{bucket}/chunks-{changed.replace(' ', '-')}",
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    )
+    headers = signed(offline, url, kind, {"x-amz-decoded-content-length": str(SIZE), "content-encoding": "aws-chunked"})
+    parts = [body[start : start + 700_000] for start in range(0, SIZE, 700_000)]
+    sent = chunks_of(offline, headers, parts)
+    if changed == "a byte":
+        sent = sent[:2_000_000] + bytes([sent[2_000_000] ^ 1]) + sent[2_000_001:]
+    elif changed == "the order":
+        one = len(chunks_of(offline, headers, parts[:1])) - len(chunks_of(offline, headers, []))
+        sent = sent[one : 2 * one] + sent[:one] + sent[2 * one :]
+    elif changed == "the end":
+        sent = sent[:-200_000]
+    answer = requests.put(url, data=sent, headers=headers, timeout=30)
+    key = url.rpartition("/")[2]
+    if changed == "nothing":
+        assert answer.status_code == 200, answer.text
+        back = stored(offline, bucket, key)
+        assert (back["Body"].read(), back.get("ContentEncoding")) == (body, None)
+    else:
+        assert answer.status_code == 403, answer.text
+        with pytest.raises(ClientError, match="NoSuchKey"):
+            stored(offline, bucket, key)
+    assert is_nothing_left(offline)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_a_trailing_checksum_of_unsigned_chunks_is_compared(offline, bucket, body, is_right):
+    url = f"{offline.endpoint_url}/{bucket}/trailer-{is_right}"
+    announced = {
+        "x-amz-trailer": "x-amz-checksum-crc32",
+        "x-amz-decoded-content-length": str(SIZE),
+        "content-encoding": "aws-chunked",
+    }
+    headers = signed(offline, url, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", announced)
+    crc = base64.b64encode((zlib.crc32(body) ^ (not is_right)).to_bytes(4, "big"))
+    sent = b"".join(
+        b"%x\r\n%s\r\n" % (len(body[at : at + 65_536]), body[at : at + 65_536]) for at in range(0, SIZE, 65_536)
+    )
+    answer = requests.put(
+        url, data=sent + b"0\r\nx-amz-checksum-crc32:" + crc + b"\r\n\r\n", headers=headers, timeout=30
+    )
+    if is_right:
+        assert answer.status_code == 200, answer.text
+        assert stored(offline, bucket, "trailer-True")["Body"].read() == body
+    else:
+        assert (answer.status_code, "BadDigest" in answer.text) == (400, True)
+
+
+def test_a_length_that_was_not_sent_is_refused(offline, bucket, body):
+    url = f"{offline.endpoint_url}/{bucket}/short"
+    headers = signed(
+        offline,
+        url,
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        {"x-amz-decoded-content-length": str(SIZE + 1), "content-encoding": "aws-chunked"},
+    )
+    answer = requests.put(url, data=b"%x\r\n%s\r\n0\r\n\r\n" % (SIZE, body), headers=headers, timeout=30)
+    assert (answer.status_code, "IncompleteBody" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize("size", [50_000, SIZE])
+def test_a_torn_upload_leaves_nothing_and_what_was_there_stays(offline, bucket, body, eventually, size):
+    client = offline.client("s3", config=Config(signature_version="s3v4"))
+    client.put_object(Bucket=bucket, Key="torn", Body=b"before")
+    url = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "torn"}, ExpiresIn=60)
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        head = f"PUT {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {size}\r\n\r\n"
+        connection.sendall(head.encode() + body[: size - 10_000])
+    eventually(lambda: is_nothing_left(offline), 10)
+    assert stored(offline, bucket, "torn")["Body"].read() == b"before"
+
+
+def test_a_refused_upload_is_answered_before_its_body_is_sent(offline, bucket):
+    parts = urlsplit(offline.endpoint_url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        head = f"PUT /{bucket}/unsigned HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: 900000000\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 403")
+
+
+def test_more_than_s3_takes_is_refused_before_it_is_sent(offline, bucket):
+    url = f"{offline.endpoint_url}/{bucket}/huge"
+    headers = signed(offline, url, signature.UNSIGNED_PAYLOAD, {}) | {"Content-Length": str(uploads.LIMIT_BYTES + 1)}
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        lines = [f"PUT {parts.path} HTTP/1.1", f"Host: {parts.netloc}", *(f"{k}: {v}" for k, v in headers.items())]
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        assert b"<Code>EntityTooLarge</Code>" in connection.recv(65_536)
+
+
+def test_any_other_call_has_a_bound(offline):
+    parts = urlsplit(offline.endpoint_url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        head = f"POST / HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {uploads.OTHER_LIMIT_BYTES + 1}\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 413")
+
+
+def test_large_parts_make_an_object(offline, bucket, body):
+    client = offline.client("s3")
+    upload = client.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
+    place = {"Bucket": bucket, "Key": "parts", "UploadId": upload}
+    pieces = [body * 2, body[:10]]
+    parts = [
+        {"PartNumber": number, "ETag": client.upload_part(**place, PartNumber=number, Body=piece)["ETag"]}
+        for number, piece in enumerate(pieces, 1)
+    ]
+    client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+    assert stored(offline, bucket, "parts")["Body"].read() == b"".join(pieces)
+
+
+def test_the_servers_memory_stays_flat(offline, bucket):
+    size = 256 * 1024**2
+    client = offline.client("s3", config=Config(signature_version="s3v4"))
+    url = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "zeros"}, ExpiresIn=300)
+    server = psutil.Process(json.loads((offline.directory / "offline.json").read_text())["pid"])
+    before = server.memory_info().rss
+    most = [before]
+
+    def zeros():
+        for _ in range(size // 1024**2):
+            most[0] = max(most[0], server.memory_info().rss)
+            yield bytes(1024**2)
+
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=120)
+    connection.request("PUT", f"{parts.path}?{parts.query}", zeros(), {"Content-Length": str(size)})
+    assert connection.getresponse().status == 200
+    assert most[0] - before < 64 * 1024**2
+    assert client.head_object(Bucket=bucket, Key="zeros")["ContentLength"] == size
+    client.delete_object(Bucket=bucket, Key="zeros")
