@@ -69,8 +69,8 @@ def objects(offline, bucket):
 
 
 @pytest.fixture
-def make_stream(offline, bucket, unique, service_role):
-    """make_stream(**destination) -> (name, ARN) of a delivery stream to the bucket; one second of buffering."""
+def make_stream(offline, bucket, unique, service_role, eventually):
+    """make_stream(**destination) -> (name, ARN) of an active delivery stream to the bucket; one second of buffering."""
     role = service_role("firehose")
 
     def make(**destination):
@@ -80,9 +80,16 @@ def make_stream(offline, bucket, unique, service_role):
             "BucketARN": f"arn:aws:s3:::{bucket}",
             "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 1},
         } | destination
-        arn = offline.client("firehose").create_delivery_stream(
+        firehose = offline.client("firehose")
+        arn = firehose.create_delivery_stream(
             DeliveryStreamName=name, ExtendedS3DestinationConfiguration=configuration
         )["DeliveryStreamARN"]
+
+        def is_active():
+            described = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+            return described["DeliveryStreamStatus"] == "ACTIVE"
+
+        eventually(is_active)
         return name, arn
 
     return make

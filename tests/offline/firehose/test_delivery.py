@@ -118,6 +118,10 @@ def test_a_killed_server_loses_no_acknowledged_record(workspace_dir, eventually)
         DeliveryStreamName="kept",
         ExtendedS3DestinationConfiguration={"RoleARN": role, "BucketARN": "arn:aws:s3:::kept"},
     )
+    described = offline.client("firehose").describe_delivery_stream
+    eventually(
+        lambda: described(DeliveryStreamName="kept")["DeliveryStreamDescription"]["DeliveryStreamStatus"] == "ACTIVE"
+    )
     for number in range(20):
         put(offline, "kept", *[f"{number}-{line}\n".encode() for line in range(50)])
     os.kill(json.loads((workspace_dir / "offline.json").read_text())["pid"], signal.SIGKILL)

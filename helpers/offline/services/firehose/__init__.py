@@ -9,6 +9,7 @@ import json
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
 from helpers.offline.services.firehose.control import Control
 from helpers.offline.services.firehose.delivery import TICK_S, Delivery
+from helpers.offline.services.firehose.quota import slow_down
 
 RECORD_LIMIT_BYTES = 1_024_000
 BATCH_LIMIT_RECORDS, BATCH_LIMIT_BYTES = 500, 4 * 1024 * 1024
@@ -16,14 +17,19 @@ BATCH_LIMIT_RECORDS, BATCH_LIMIT_BYTES = 500, 4 * 1024 * 1024
 OPERATIONS: dict[str, Support] = {
     "CreateDeliveryStream": Support(
         "real",
-        "DirectPut to S3; prefix expressions of timestamp and firehose, GZIP, AppendDelimiterToRecord; ACTIVE at once",
+        "DirectPut to S3; prefix expressions of timestamp and firehose, GZIP, AppendDelimiterToRecord; ACTIVE after "
+        "0.3 s, and until then no record is taken",
     ),
     "DeleteDeliveryStream": Support("real", "what is buffered is delivered first"),
     "DescribeDeliveryStream": Support("real"),
     "ListDeliveryStreams": Support("real"),
     "UpdateDestination": Support("real"),
     "PutRecord": Support("real", "an acknowledged record survives a crash of the server"),
-    "PutRecordBatch": Support("real", "all or none of a batch: the buffer is never throttled"),
+    "PutRecordBatch": Support(
+        "real",
+        "beyond the quota of 5 MiB or 500,000 records a second (in most regions 1 MiB or "
+        "100,000; bursts of 10 MiB) the rest of a batch fails with ServiceUnavailableException",
+    ),
     "TagDeliveryStream": Support("real"),
     "UntagDeliveryStream": Support("real"),
     "ListTagsForDeliveryStream": Support("real"),
@@ -70,9 +76,13 @@ class DataPlane:
         records = [decoded(entry) for entry in entries]
         if sum(map(len, records)) > BATCH_LIMIT_BYTES:
             raise AwsError("InvalidArgumentException", "Records size exceeds 4 MB limit")
-        ids = self.delivery.put_records(call.account_id, call.region, request["DeliveryStreamName"], records)
-        responses = [{"RecordId": identity} for identity in ids]
-        body = {"FailedPutCount": 0, "Encrypted": False, "RequestResponses": responses}
+        ids = self.delivery.put_some(call.account_id, call.region, request["DeliveryStreamName"], records)
+        failed = len(records) - len(ids)
+        responses: list[dict[str, str]] = [{"RecordId": identity} for identity in ids]
+        if failed:
+            error = slow_down()
+            responses += [{"ErrorCode": error.code, "ErrorMessage": error.message}] * failed
+        body = {"FailedPutCount": failed, "Encrypted": False, "RequestResponses": responses}
         return Answer(200, dict(JSON), json.dumps(body).encode())
 
 
@@ -86,6 +96,7 @@ def install(kernel: Kernel) -> None:
     kernel.hot("firehose", "CreateDeliveryStream", control.create, blocking=True)
     kernel.hot("firehose", "UpdateDestination", control.update, blocking=True)
     kernel.hot("firehose", "DeleteDeliveryStream", control.delete, blocking=True)
+    kernel.hot("firehose", "DescribeDeliveryStream", control.describe, blocking=True)
     kernel.on_start(delivery.recover)
     kernel.every(TICK_S, delivery.tick, name="firehose delivery")
     kernel.on_stop(delivery.flush)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from helpers.offline.services.firehose.journal import Journal, read
+from helpers.offline.services.firehose.quota import Quota
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class Buffer:
     """Not yet delivered records of one stream. `records` and `files` are guarded by `lock`."""
 
     journal: Journal
+    quota: Quota
     lock: threading.Lock = field(default_factory=threading.Lock)
     records: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
@@ -42,14 +44,20 @@ class Buffer:
     files: list[Path] = field(default_factory=list)
     waiting: list[Batch] = field(default_factory=list)  # cut, and not yet in S3
 
-    def add(self, records: Sequence[bytes]) -> None:
-        """Acknowledgeable when it returns. Raises OSError, and then holds none of `records`."""
+    def add(self, records: Sequence[bytes], limit_bytes: int) -> None:
+        """Acknowledgeable when it returns. The record with which the buffer reaches `limit_bytes` ends its batch.
+
+        Raises OSError; of records that are more than a batch it then may hold the first ones.
+        """
         with self.lock:
-            self.journal.append(records)
-            if not self.records:
-                self.arrived = time.time()
-            self.records += records
-            self.size_bytes += sum(map(len, records))
+            for part, size_bytes in parts(records, limit_bytes, limit_bytes - self.size_bytes):
+                self.journal.append(part)
+                if not self.records:
+                    self.arrived = time.time()
+                self.records += part
+                self.size_bytes += size_bytes
+                if self.size_bytes >= limit_bytes:
+                    self._cut()
 
     def recover(self) -> None:
         """Takes up what an earlier process left; due at once."""
@@ -67,8 +75,26 @@ class Buffer:
     def cut(self) -> None:
         """Moves what was collected to the batches that wait for delivery."""
         with self.lock:
-            if not self.records:
-                return
-            ended = self.journal.cut()
-            self.waiting.append(Batch(self.arrived, self.records, [ended] if ended else []))
-            self.records, self.size_bytes = [], 0
+            if self.records:
+                self._cut()
+
+    def _cut(self) -> None:
+        ended = self.journal.cut()
+        self.waiting.append(Batch(self.arrived, self.records, [ended] if ended else []))
+        self.records, self.size_bytes = [], 0
+
+
+def parts(records: Sequence[bytes], limit_bytes: int, room_bytes: int) -> Iterator[tuple[Sequence[bytes], int]]:
+    """`records` in order, in parts and with their sizes; each part but the last fills the room that is left."""
+    size_bytes = sum(map(len, records))
+    if size_bytes < room_bytes:
+        yield records, size_bytes
+        return
+    start, size_bytes = 0, 0
+    for position, record in enumerate(records, start=1):
+        size_bytes += len(record)
+        if size_bytes >= room_bytes:
+            yield records[start:position], size_bytes
+            start, size_bytes, room_bytes = position, 0, limit_bytes
+    if start < len(records):
+        yield records[start:], size_bytes

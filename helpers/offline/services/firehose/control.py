@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+import time
+import zoneinfo
 from typing import Any
+
+from moto.firehose.models import firehose_backends
 
 from helpers.offline import fallthrough, service_roles
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
 from helpers.offline.services.firehose import prefix
-from helpers.offline.services.firehose.delivery import SERVICE, Delivery
+from helpers.offline.services.firehose.delivery import (
+    DEFAULT_INTERVAL_S,
+    DEFAULT_SIZE_MB,
+    SERVICE,
+    Delivery,
+    is_creating,
+)
 
-NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 BUCKET_ARN = re.compile(r"arn:aws[a-z-]*:s3:::[\w.\-]{1,255}")
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/(.+)")
 DESTINATIONS = {"S3DestinationConfiguration", "ExtendedS3DestinationConfiguration"}
 PROCESSORS = {"AppendDelimiterToRecord"}
+CREATING_S = 0.3  # AWS takes half a minute
 
 
 class Control:
@@ -26,12 +36,6 @@ class Control:
     def create(self, call: Call) -> Answer:
         request = json.loads(call.body)
         name = request.get("DeliveryStreamName", "")
-        if not NAME.fullmatch(name):
-            raise AwsError(
-                "ValidationException",
-                f"1 validation error detected: Value '{name}' at 'deliveryStreamName' failed to satisfy constraint: "
-                "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+",
-            )
         if request.get("DeliveryStreamType", "DirectPut") != "DirectPut":
             raise not_offline(f"delivery streams of type {request['DeliveryStreamType']}")
         for key in request:
@@ -39,7 +43,23 @@ class Control:
                 raise not_offline(key.removesuffix("Configuration"))
         for key in DESTINATIONS & request.keys():
             self._check(request[key])
+            defaults = {"SizeInMBs": DEFAULT_SIZE_MB, "IntervalInSeconds": DEFAULT_INTERVAL_S}
+            request[key]["BufferingHints"] = defaults | (request[key].get("BufferingHints") or {})
+            request[key].setdefault("CompressionFormat", "UNCOMPRESSED")
+        call.body = json.dumps(request).encode()
+        answer = fallthrough.ask_moto(call)
+        if answer.status < 400:
+            self._held(call, name).active_from = time.time() + CREATING_S
+        return answer
+
+    def describe(self, call: Call) -> Answer:
+        stream = self._held(call, json.loads(call.body).get("DeliveryStreamName", ""))
+        if stream is not None:
+            stream.delivery_stream_status = "CREATING" if is_creating(stream) else "ACTIVE"
         return fallthrough.ask_moto(call)
+
+    def _held(self, call: Call, name: str) -> Any:
+        return firehose_backends[call.account_id][call.region].delivery_streams.get(name)
 
     def update(self, call: Call) -> Answer:
         request = json.loads(call.body)
@@ -51,6 +71,9 @@ class Control:
 
     def delete(self, call: Call) -> Answer:
         name = json.loads(call.body).get("DeliveryStreamName", "")
+        stream = self._held(call, name)
+        if stream is not None and is_creating(stream):
+            raise AwsError("ResourceInUseException", f"Firehose {name} is in state CREATING and cannot be deleted.")
         self.delivery.flush(call.region, name)
         answer = fallthrough.ask_moto(call)
         if answer.status < 400:
@@ -71,6 +94,11 @@ class Control:
             raise AwsError("InvalidArgumentException", wrong)
         if destination.get("CompressionFormat", "UNCOMPRESSED") not in ("UNCOMPRESSED", "GZIP"):
             raise not_offline(f"compression {destination['CompressionFormat']}")
+        if destination.get("S3BackupMode", "Disabled") != "Disabled":
+            raise not_offline("a backup of the source records (S3BackupMode)")
+        zone = destination.get("CustomTimeZone")
+        if zone and zone not in zoneinfo.available_timezones():
+            raise AwsError("InvalidArgumentException", f"{zone} is no time zone.")
         for key in ("DataFormatConversionConfiguration", "DynamicPartitioningConfiguration"):
             if (destination.get(key) or {}).get("Enabled"):
                 raise not_offline(key)

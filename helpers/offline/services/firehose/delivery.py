@@ -8,15 +8,16 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from moto.firehose.models import DeliveryStream, firehose_backends
 
 from helpers.offline import service_roles
 from helpers.offline.kernel import AwsError, Kernel
-from helpers.offline.services.firehose import prefix
+from helpers.offline.services.firehose import prefix, quota
 from helpers.offline.services.firehose.buffer import Batch, Buffer
 from helpers.offline.services.firehose.journal import Journal
 
@@ -40,11 +41,27 @@ class Delivery:
         self._delivering = threading.Lock()
 
     def put_records(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> list[str]:
-        """Ids of the accepted records. Raises AwsError where there is no such stream, OSError on a full disk."""
+        """Ids of the records, all of which are accepted.
+
+        Raises AwsError where there is no such stream or it takes no more at this moment, OSError on a full disk.
+        """
         stream = find(account_id, region, stream_name)
-        if appends_delimiter(s3_destination(stream)):
+        buffer = self._buffer(region, stream_name)
+        buffer.quota.admit_all(records)
+        return self._accept(stream, buffer, records)
+
+    def put_some(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> list[str]:
+        """Ids of the accepted records, which are the first ones; fewer than `records` where they come too fast."""
+        stream = find(account_id, region, stream_name)
+        buffer = self._buffer(region, stream_name)
+        number = buffer.quota.admitted(records)
+        return self._accept(stream, buffer, records[:number]) if number else []
+
+    def _accept(self, stream: DeliveryStream, buffer: Buffer, records: Sequence[bytes]) -> list[str]:
+        destination = s3_destination(stream)
+        if appends_delimiter(destination):
             records = [record + b"\n" for record in records]
-        self._buffer(region, stream_name).add(records)
+        buffer.add(records, size_limit(destination))
         batch = uuid.uuid4().hex
         return [f"{batch}{number:08x}" for number in range(len(records))]
 
@@ -54,9 +71,9 @@ class Delivery:
             stream = firehose_backends[self.kernel.account_id][region].delivery_streams.get(name)
             if stream is None:
                 continue
-            hints = s3_destination(stream).get("BufferingHints", {})
-            size = hints.get("SizeInMBs", DEFAULT_SIZE_MB) * MIB
-            if buffer.is_due(size, hints.get("IntervalInSeconds", DEFAULT_INTERVAL_S)):
+            destination = s3_destination(stream)
+            interval_s = (destination.get("BufferingHints") or {}).get("IntervalInSeconds", DEFAULT_INTERVAL_S)
+            if buffer.is_due(size_limit(destination), interval_s):
                 buffer.cut()
             self._deliver_waiting(region, stream, buffer)
 
@@ -91,7 +108,7 @@ class Delivery:
             with self._lock:
                 buffer = self._buffers.get(key)
                 if buffer is None:
-                    buffer = self._buffers[key] = Buffer(Journal(self.directory, region, name))
+                    buffer = self._buffers[key] = Buffer(Journal(self.directory, region, name), quota.of_region(region))
         return buffer
 
     def _deliver_waiting(self, region: str, stream: DeliveryStream, buffer: Buffer) -> None:
@@ -118,7 +135,7 @@ class Delivery:
             destination.get("Prefix") or "",
             stream.delivery_stream_name,
             str(stream.version_id),
-            datetime.fromtimestamp(batch.arrived, UTC),
+            datetime.fromtimestamp(batch.arrived, ZoneInfo(destination.get("CustomTimeZone") or "UTC")),
             destination.get("FileExtension") or suffix,
         )
         bucket = destination["BucketARN"].rpartition(":")[2]
@@ -148,9 +165,18 @@ class Delivery:
 
 def find(account_id: str, region: str, name: str) -> DeliveryStream:
     stream = firehose_backends[account_id][region].delivery_streams.get(name)
-    if stream is None:
+    if stream is None or is_creating(stream):
         raise AwsError("ResourceNotFoundException", f"Firehose {name} under account {account_id} not found.")
     return stream
+
+
+def is_creating(stream: DeliveryStream) -> bool:
+    return time.time() < stream.__dict__.get("active_from", 0.0)
+
+
+def size_limit(destination: Mapping[str, Any]) -> int:
+    """The size in bytes at which the buffer is full."""
+    return (destination.get("BufferingHints") or {}).get("SizeInMBs", DEFAULT_SIZE_MB) * MIB
 
 
 def s3_destination(stream: DeliveryStream) -> dict[str, Any]:

@@ -14,15 +14,20 @@ from datetime import datetime
 EXPRESSION = re.compile(r"!\{([a-zA-Z]+):([^}]*)\}")
 # Java's DateTimeFormatter letters, the ones that a prefix has a use for.
 LETTERS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "DDD": "%j"}
+TOKEN = re.compile(r"'([^']*)'|yyyy|yy|MM|dd|HH|mm|ss|DDD")
 RANDOM = string.ascii_letters + string.digits
 
 
 def problem(prefix: str, error_prefix: str | None) -> str | None:
     """What AWS would refuse about these two prefixes; None where nothing is wrong."""
     for text, is_error in ((prefix, False), (error_prefix or "", True)):
-        for namespace, _ in EXPRESSION.findall(text):
+        for namespace, what in EXPRESSION.findall(text):
             if namespace not in ("timestamp", "firehose"):
                 return f"Prefix expressions of namespace {namespace} are not supported: {text}"
+            if namespace == "firehose" and what not in ("random-string", "error-output-type"):
+                return f"{what} is not an expression of namespace firehose: {text}"
+            if namespace == "timestamp" and (left := unknown_letters(what)):
+                return f"The timestamp pattern {what} has letters that are not supported: {left}"
         if "!{firehose:error-output-type}" in text and not is_error:
             return "Prefix cannot contain !{firehose:error-output-type}"
     if EXPRESSION.search(prefix):
@@ -31,6 +36,11 @@ def problem(prefix: str, error_prefix: str | None) -> str | None:
         if "!{firehose:error-output-type}" not in error_prefix:
             return "ErrorOutputPrefix must contain !{firehose:error-output-type} when Prefix contains expressions"
     return None
+
+
+def unknown_letters(pattern: str) -> str:
+    """Letters of Java's patterns that have no value here."""
+    return "".join(re.findall(r"[A-Za-z]+", TOKEN.sub("", pattern)))
 
 
 def folder(prefix: str, when: datetime, error_type: str = "") -> str:
@@ -55,7 +65,7 @@ def timestamp(pattern: str, when: datetime) -> str:
     def value(match: re.Match[str]) -> str:
         return match[1] if match[1] is not None else when.strftime(LETTERS[match.group()])
 
-    return re.sub(r"'([^']*)'|y{4}|yy|MM|dd|HH|mm|ss|D{3}", value, pattern)
+    return TOKEN.sub(value, pattern)
 
 
 def object_key(prefix: str, stream: str, version: str, when: datetime, suffix: str = "", error_type: str = "") -> str:
