@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    changes = {k: v for k in Settings().as_dict() if (v := getattr(arguments, k)) is not None}
+    changes = {k: v for k in Settings().as_dict() if (v := getattr(arguments, k, None)) is not None}
     changes.setdefault("seed", secrets.randbelow(2**31))
     if changes.get("seconds", 1800) <= 120:
         changes.setdefault("hide_seconds", 0.0)

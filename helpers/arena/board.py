@@ -2,15 +2,12 @@
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
 from helpers.arena.engine import Engine
-from helpers.arena.player import SPARK_POINTS
 from helpers.arena.rounds import Phase
 
-CHART_POINTS = 240
 PING_SECONDS = 15.0
 PHONE_ROWS = 10
 
@@ -25,11 +22,8 @@ class Board:
         self.engine = engine
         self.viewers = 0
         self.closing = False
-        self.chart: deque[list] = deque(maxlen=CHART_POINTS)
         self._version = 0
         self._changed = asyncio.Event()
-        self._round = 0
-        self._frozen: dict[str, Any] | None = None
         self._encoded: dict[str, bytes] = {}
         engine.on_change = self.refresh
 
@@ -48,9 +42,11 @@ class Board:
                 self.refresh()
 
     def refresh(self) -> None:
+        engine = self.engine
+        if engine.clock.running:
+            engine.scores.remember(engine.now)
         self._encoded.clear()
         self._version += 1
-        self._keep_history()
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -58,33 +54,10 @@ class Board:
         self.closing = True
         self.refresh()
 
-    def _keep_history(self) -> None:
-        """A point for each spark and for the chart, at even distances over the round."""
-        engine = self.engine
-        if engine.row.id != self._round:
-            self._round = engine.row.id
-            self.chart.clear()
-        if engine.row.phase not in (Phase.LIVE, Phase.LOCKED) or not engine.clock.running:
-            return
-        clock, seconds = engine.clock.elapsed, engine.settings.seconds
-        if not self.chart or clock - self.chart[-1][0] >= seconds / CHART_POINTS:
-            ranked = [r["score"] for r in engine.rows() if r["rank"] == 1]
-            fc_average = engine.baseline.window_rmse if engine.baseline.count >= engine.settings.minimum else None
-            mean = sum(engine.durations) / len(engine.durations) if engine.durations else None
-            if fc_average is not None:
-                self.chart.append(
-                    [round(clock, 1), _whole(mean), _whole(fc_average), _whole(ranked[0] if ranked else None)]
-                )
-        for player in engine.players.values():
-            score = player.tally.window_rmse
-            enough = player.tally.count >= engine.settings.minimum
-            if score and enough and (not player.spark or clock - player.spark[-1][0] >= seconds / SPARK_POINTS):
-                player.spark.append((clock, score))
-
     def state(self) -> dict[str, Any]:
         """The public state: phase, clock, and one row per entry."""
         engine, row, settings = self.engine, self.engine.row, self.engine.settings
-        clock = min(engine.clock.elapsed, settings.seconds)
+        clock = engine.now
         hidden = row.phase == Phase.LOCKED
         loop = asyncio.get_running_loop()
         rows = engine.frozen if hidden and engine.frozen is not None else engine.rows()
@@ -109,9 +82,9 @@ class Board:
             "window": settings.window,
             "minimum": settings.minimum,
             "penalty": settings.penalty_ms,
-            "scored": engine.baseline.count if not hidden else None,
+            "scored": engine.scores.baseline.count if not hidden else None,
             "rows": shown,
-            "chart": [p for p in self.chart if not hidden or locked_at is None or p[0] <= locked_at],
+            "chart": [p for p in engine.scores.chart if not hidden or locked_at is None or p[0] <= locked_at],
             "marks": [
                 [round(at, 1), kind, text] for at, kind, text in engine.marks if kind in ("conditions", "gap", "paused")
             ],
@@ -150,15 +123,18 @@ class Board:
             else [],
         }
 
-    def message(self, view: str) -> bytes:
-        """One server-sent event with the state for a view: `board` (everything) or `phone` (the top and short rows)."""
+    def json(self, view: str) -> bytes:
+        """The state for a view, encoded once for all: `board` (everything) or `phone` (the top, and short rows)."""
         if view not in self._encoded:
             state = self.state()
             if view == "phone":
                 state = _for_phones(state)
-            text = json.dumps(state, separators=(",", ":"))
-            self._encoded[view] = f"event: state\nid: {self._version}\ndata: {text}\n\n".encode()
+            self._encoded[view] = json.dumps(state, separators=(",", ":")).encode()
         return self._encoded[view]
+
+    def message(self, view: str) -> bytes:
+        """The same as one server-sent event."""
+        return b"event: state\nid: %d\ndata: %s\n\n" % (self._version, self.json(view))
 
     async def follow(self, view: str) -> AsyncIterator[bytes]:
         """Messages for one viewer, always the newest; a slow viewer skips what it missed."""

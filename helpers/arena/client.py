@@ -1,6 +1,5 @@
-"""The notebook's side of the arena: find or start one, enter it, play a round, read what came of it."""
+"""The notebook's side of the arena: find or start one, and enter it."""
 
-import io
 import os
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import pandas as pd
 import psutil
 import requests
 
@@ -56,8 +54,9 @@ class Client:
             raise ArenaError(answer.json()["message"] if is_json else f"The arena answers HTTP {answer.status_code}.")
         return answer.json() if is_json else answer.text
 
-    def state(self) -> dict:
-        return self.call("GET", "api/state")
+    def state(self, view: str = "board") -> dict:
+        """The public state; `view`: board, or phone (without the chart and what only the big screen shows)."""
+        return self.call("GET", f"api/state?view={view}")
 
     def act(self, action: str, **body: object) -> dict:
         return self.call("POST", f"api/instructor/round/{action}", body)
@@ -161,7 +160,7 @@ def join(ws: Any, url: str, alias: str | None = None, arena: str | None = None) 
 
     Entering again under the same alias points the entry at the new URL. Raises ArenaError.
     """
-    client = find(arena) or start(*_options(ws))
+    client = find(arena) or start(*options_for(ws))
     alias = alias or getattr(ws, "participant", None)
     keys = Keys(place.folder() / "entries.json")
     kept = keys.get(client.url, alias) if alias else None
@@ -175,88 +174,7 @@ def join(ws: Any, url: str, alias: str | None = None, arena: str | None = None) 
     return Entry(client, made["id"], made["alias"], made["token"])
 
 
-class Race:
-    """A round that was played: who stood where, and every error over time."""
-
-    def __init__(self, client: Client, number: int, final: dict) -> None:
-        self.client = client
-        self.number = number
-        self.final = final
-
-    def __repr__(self) -> str:
-        return f"<round {self.number} of {len(self.final['rows'])} entries>"
-
-    def standings(self) -> pd.DataFrame:
-        """The final board: rank, alias, kind, window_rmse_ms, whole_rmse_ms, availability, p95_ms."""
-        names = {"score": "window_rmse_ms", "whole": "whole_rmse_ms", "p95": "p95_ms"}
-        columns = ["rank", "alias", "kind", "score", "whole", "availability", "p95"]
-        return pd.DataFrame(self.final["rows"])[columns].rename(columns=names)
-
-    def course(self, begin: int = 1) -> pd.DataFrame:
-        """Each entry's window score over time, from its interaction number `begin` on: time_s, alias, error_ms."""
-        results = self.results()
-        counted = results.groupby("alias").cumcount() + 1
-        columns = ["time_s", "alias", "window_rmse_ms"]
-        return results.loc[counted >= begin, columns].rename(columns={"window_rmse_ms": "error_ms"})
-
-    def results(self) -> pd.DataFrame:
-        """One row per entry and scored interaction, in the order in which they ended.
-
-        Columns: entry, alias, kind, number, time_s (of the round's clock), duration_ms, outcome, prediction_ms,
-        latency_ms, error_ms (prediction minus duration), window_rmse_ms (the score at that moment).
-        """
-        text = self.client.call("GET", f"api/rounds/{self.number}/export.csv")
-        return pd.read_csv(io.StringIO(text))
-
-
-def start_round(
-    ws: Any = None,
-    *,
-    seconds: float = 20,
-    rate: float = 20,
-    speed: float = 60,
-    seed: int = 7,
-    warm_up_seconds: float = 2,
-    window: int = 100,
-    minimum: int = 20,
-    house: Mapping[str, str] | None = None,
-    show: bool = True,
-    **settings: float | str,
-) -> Race:
-    """Play one round to its end and reveal it: short, by default, and at a higher rate than on the big screen.
-
-    Parameters
-    ----------
-    ws : the workshop object; on AWS, an arena that is started now may call APIs there
-    seconds, rate : length of the round and interactions a second
-    speed : warehouse seconds per second, so that interactions of ten seconds end within a short round
-    seed : of the stream; the same seed asks about the same interactions
-    house : opponents, name -> URL
-    show : draw the live table in the notebook meanwhile
-    settings : any other setting of `helpers.arena.rounds.Settings`
-
-    Raises ArenaError, e.g. when this user does not have the instructor's token.
-    """
-    from helpers.arena.notebook import watch
-
-    client = find() or start(*_options(ws))
-    if house:
-        client.call("POST", "api/instructor/house", dict(house))
-    chosen = {"seconds": seconds, "rate": rate, "speed": speed, "seed": seed, "warm_up_seconds": warm_up_seconds}
-    chosen |= {"window": window, "minimum": minimum, "hide_seconds": 0.0, **settings}
-    if client.state()["phase"] == "open":
-        client.act("settings", **chosen)
-    else:
-        client.act("new", **chosen)
-    number = client.act("start")["round"]
-    final = watch(client, show=show, until=lambda state: state["finished"] or state["round"] != number)
-    if final["round"] != number:
-        raise ArenaError("Somebody opened another round meanwhile.")
-    client.act("reveal")
-    return Race(client, number, client.state())
-
-
-def _options(ws: Any) -> tuple[str, ...]:
+def options_for(ws: Any) -> tuple[str, ...]:
     """An arena of one's own calls this machine only, and on AWS the APIs there."""
     return ("--allow", "loopback", "--allow", "aws") if getattr(ws, "mode", "offline") == "aws" else ()
 

@@ -37,7 +37,7 @@ class Desk:
     async def check_url(self, url: str) -> str:
         """The cleaned URL, after it answered. Raises EntryRefused in plain words."""
         if not self._example:
-            self._example = (await self.engine._in_thread(examples, self.engine.source, 1, 0))[0]
+            self._example = (await self.engine.threads.run(examples, self.engine.source, 1, 0))[0]
         clean = self.caller.guard.check_url(url)
         wrong = await explain(self.caller, clean, self._example, self.engine.settings.deadline_seconds)
         if wrong:

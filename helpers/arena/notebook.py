@@ -2,6 +2,7 @@
 
 import contextlib
 import html
+import threading
 import time
 from collections.abc import Callable
 
@@ -11,29 +12,52 @@ _CELL = "padding:2px 10px;text-align:{};font-variant-numeric:tabular-nums"
 _MOST_ROWS = 40
 
 
-def show(seconds: float | None = None, arena: str | None = None) -> None:
-    """Draw the live board in this cell until the round is over, for `seconds`, or until interrupted."""
+def show(arena: str | None = None) -> None:
+    """Draw the board in this cell and keep it alive there until the reveal, while the notebook goes on.
+
+    One table lives at a time: the next `show()` takes over. Outside a notebook the board is printed once. Raises
+    ArenaError when there is no arena.
+    """
+    global _showing
     client = find(arena)
     if client is None:
         raise ArenaError("No arena runs in this workspace: start one with `make arena`, or name its address.")
-    end = None if seconds is None else time.monotonic() + seconds
-    with contextlib.suppress(KeyboardInterrupt):
-        watch(client, until=lambda s: s["finished"] or (end is not None and time.monotonic() > end))
+    area = drawing()
+    if area is None:
+        print(as_text(client.state()))
+        return
+    client.state()
+    _showing.set()
+    _showing = stop = threading.Event()
+    threading.Thread(target=_draw, args=(client, area, stop), name="arena table", daemon=True).start()
 
 
-def watch(client: Client, *, until: Callable[[dict], bool], show: bool = True, every_seconds: float = 0.5) -> dict:
-    """Poll the arena `until` its state fits, drawing it meanwhile; the last state."""
-    area = _area() if show else None
+_showing = threading.Event()
+
+
+def _draw(client: Client, area: Callable[[str], None], stop: threading.Event) -> None:
+    """Until the results are revealed, another table took over, or the arena has gone."""
+    with contextlib.suppress(ArenaError):
+        watch(client, area=area, until=lambda state: state["phase"] == "revealed" or stop.is_set())
+
+
+def watch(
+    client: Client,
+    *,
+    until: Callable[[dict], bool],
+    area: Callable[[str], None] | None = None,
+) -> dict:
+    """Poll the arena `until` its state fits, drawing it in `area` meanwhile; the last state."""
     while True:
-        state = client.state()
+        state = client.state(view="phone")
         if area:
             area(table(state))
         if until(state):
             return state
-        time.sleep(every_seconds)
+        time.sleep(0.5 if state["seconds"] <= 120 else 1.5)  # a class has a hundred notebooks
 
 
-def _area() -> Callable[[str], None] | None:
+def drawing() -> Callable[[str], None] | None:
     """Somewhere to draw HTML again and again, or None outside a notebook."""
     from IPython import get_ipython
     from IPython.display import HTML, display
@@ -45,16 +69,25 @@ def _area() -> Callable[[str], None] | None:
     return lambda text: handle.update(HTML(text))
 
 
-def table(state: dict) -> str:
-    """The board as an HTML table; aliases and reasons are escaped."""
+def as_text(state: dict) -> str:
+    """The board as lines of text."""
+    rows = [f"{row['rank'] or '–':>3}  {row['alias']:24} {_ms(row['score']):>8} ms" for row in state["rows"]]
+    return "\n".join([f"Arena: {_phase(state)}", *rows])
+
+
+def _phase(state: dict) -> str:
     left = max(0.0, state["seconds"] - state["clock"])
-    head = {
+    return {
         "open": "open for entries",
         "warm-up": "warming up",
         "live": f"live, {left:.0f} s left",
         "locked": "locked",
         "revealed": "final",
     }[state["phase"]]
+
+
+def table(state: dict) -> str:
+    """The board as an HTML table; aliases and reasons are escaped."""
     lines = [_line("th", ["", "alias", "error, ms", "gap", "answered", "state"])]
     for row in state["rows"][:_MOST_ROWS]:
         answered = "" if row["availability"] is None else f"{row['availability']:.0%}"
@@ -62,7 +95,7 @@ def table(state: dict) -> str:
         lines.append(_line("td", [*cells, f"{row['state']} {row['reason']}".strip()]))
     more = len(state["rows"]) - _MOST_ROWS
     foot = f"<p>and {more} more</p>" if more > 0 else ""
-    caption = f"<caption style='text-align:left'>Arena: {head}</caption>"
+    caption = f"<caption style='text-align:left'>Arena: {_phase(state)}</caption>"
     return f"<table>{caption}{''.join(lines)}</table>{foot}"
 
 

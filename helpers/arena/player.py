@@ -21,7 +21,8 @@ class Given(NamedTuple):
 class Player:
     """Scores its answers strictly in the order in which interactions end, so that timing never changes a score."""
 
-    def __init__(self, entry: EntryRow, first: int, window: int) -> None:
+    def __init__(self, entry: EntryRow, first: int, window: int, ended: int = 0) -> None:
+        """`first`: the first interaction it is asked about; `ended`: what ended before is not its to answer."""
         self.entry = entry
         self.first = first
         self.tally = Tally(window)
@@ -32,7 +33,7 @@ class Player:
         self.last_good: float | None = None
         self._given: dict[int, Given] = {}
         self._asked: set[int] = set()
-        self._next = 0  # position in the stream's order of ending
+        self._next = ended  # position in the stream's order of ending
 
     def asked(self, number: int) -> None:
         self._asked.add(number)
@@ -61,14 +62,10 @@ class Player:
                 if given is None:
                     return
                 self._asked.discard(number)
-                event = stream.interaction(number)
-                error = error_ms(given.outcome, given.prediction_ms, event.duration_ms, event.fc_avg_ms, penalty_ms)
+                duration, average = stream.durations[number], stream.averages[number]
+                error = error_ms(given.outcome, given.prediction_ms, duration, average, penalty_ms)
                 self.tally.add(error, given.outcome == Outcome.OK, given.latency_ms)
             self._next += 1
-
-    def skip(self, ended: int) -> None:
-        """What ended before is already in the tally, or was never asked of this entry."""
-        self._next = ended
 
     def chip(self, minimum: int, clock: float, running: bool) -> tuple[str, str]:
         """State and reason for the board."""

@@ -1,5 +1,6 @@
 """A round: its settings, the order of its phases, and a clock that no change of the system time moves."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
@@ -71,16 +72,21 @@ class Settings:
     seed: int = 0
     scenario: str = ""  # name in helpers.fulfillment of the conditions after the change
     change_at: float = 0.0  # when conditions change; 0: only when the instructor says so
+    patient: bool = False  # the clock waits for answers that are owed, and asks again where none came
 
     def __post_init__(self) -> None:
         for name, (low, high) in _LIMITS.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise RoundError(f"{name} goes from {low:g} to {high:g}, got {value!r}.")
+        if not isinstance(self.patient, bool):
+            raise RoundError(f"patient is true or false, got {self.patient!r}.")
         if self.seconds * self.rate > 250_000:
             raise RoundError(
                 f"A round holds 250,000 interactions at most; {self.seconds:g} s x {self.rate:g} are more."
             )
+        if self.change_at and not self.scenario:
+            raise RoundError("change_at needs a scenario to change to.")
         if self.hide_seconds >= self.seconds:
             raise RoundError(
                 f"hide_seconds ({self.hide_seconds:g}) has to be less than the round's {self.seconds:g} s."
@@ -90,7 +96,12 @@ class Settings:
 
     @property
     def interactions(self) -> int:
-        return int(self.seconds * self.rate)
+        """How many begin within the round."""
+        return math.ceil(self.seconds * self.rate - 1e-9)
+
+    def answered_by(self, clock: float) -> float:
+        """Answers to what was due by then have come, or are late."""
+        return clock - self.deadline_seconds - 1.0 / self.rate
 
     def with_changes(self, changes: dict) -> "Settings":
         """These settings with some replaced. Raises RoundError for a name that is none, or a value out of range."""

@@ -92,6 +92,7 @@ class Arena:
             route("/qr.svg", "GET", self.qr),
             route("/events", "GET", self.events),
             route("/api/state", "GET", self.state),
+            route("/api/address", "GET", self.address),
             route("/api/entries", "POST", self.enter),
             route("/api/entries/{entry:int}", "PATCH", self.change),
             route("/api/entries/{entry:int}", "DELETE", self.withdraw),
@@ -183,13 +184,16 @@ class Arena:
     async def events(self, request: Request) -> Response:
         if self.board.viewers >= MOST_VIEWERS:
             raise HTTPException(503, "Too many viewers.")
-        view = "phone" if request.query_params.get("view") == "phone" else "board"
         return StreamingResponse(
-            self.board.follow(view), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+            self.board.follow(_view(request)), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
         )
 
-    async def state(self, _: Request) -> Response:
-        return JSONResponse({**self.board.state(), "public_url": self.public_url})
+    async def state(self, request: Request) -> Response:
+        return Response(self.board.json(_view(request)), media_type="application/json")
+
+    async def address(self, _: Request) -> Response:
+        """Where phones find this server, if the instructor said so."""
+        return JSONResponse({"public_url": self.public_url})
 
     # entries
 
@@ -226,7 +230,7 @@ class Arena:
     async def overview(self, request: Request) -> Response:
         """The board plus what only the instructor sees: addresses, settings, the health of the arena."""
         self._instructor(request)
-        late = sorted(self.engine.lateness)
+        late = sorted(self.engine.pace.lateness)
         return JSONResponse(
             {
                 "state": self.board.state(),
@@ -237,9 +241,9 @@ class Arena:
                 "jitter_p50_ms": round(late[int(len(late) * 0.5)] * 1000, 1) if late else None,
                 "jitter_p99_ms": round(late[int(len(late) * 0.99)] * 1000, 1) if late else None,
                 "jitter_most_ms": round(late[-1] * 1000, 1) if late else None,
-                "ticks": self.engine.ticks,
-                "missed": self.engine.missed,
-                "stood_still": self.engine.stood_still,
+                "ticks": self.engine.pace.moments,
+                "late": self.engine.pace.late,
+                "stood_still": self.engine.pace.stood_still,
             }
         )
 
@@ -258,7 +262,9 @@ class Arena:
                 engine.finish()
             case "conditions":
                 engine.change_conditions()
-            case "start" | "pause" | "resume" | "lock" | "reveal" as action:
+            case "start":
+                await engine.start()
+            case "pause" | "resume" | "lock" | "reveal" as action:
                 getattr(engine, action)()
             case other:
                 raise HTTPException(404, f"There is no action {other!r}.")
@@ -306,24 +312,24 @@ class Arena:
     async def frames(self, request: Request) -> Response:
         """A round to play again: the whole of it, or with `?hidden=1` what was hidden between lock and reveal."""
         row = self._shown(request)
-        found = await self.engine._in_thread(replay.courses, self.store, row)
+        found = await self.engine.threads.run(replay.courses, self.store, row)
         end, begin, count = row.settings.seconds, 0.0, REPLAY_FRAMES
         if request.query_params.get("hidden"):
             begin, count = min(row.locked_clock or end, end), REVEAL_FRAMES
-        made = await self.engine._in_thread(replay.frames, found, begin, end, count, row.settings.minimum)
+        made = await self.engine.threads.run(replay.frames, found, begin, end, count, row.settings.minimum)
         names = {c.entry.id: [c.entry.alias, c.entry.kind] for c in found if c.entry.standing == "in"}
         return JSONResponse({"round": row.id, "names": names, "frames": made, "seconds": end})
 
     async def export(self, request: Request) -> Response:
         row = self._shown(request)
-        found = await self.engine._in_thread(replay.courses, self.store, row)
-        text = await self.engine._in_thread(replay.as_csv, found)
+        found = await self.engine.threads.run(replay.courses, self.store, row)
+        text = await self.engine.threads.run(replay.as_csv, found)
         disposition = {"Content-Disposition": f'attachment; filename="arena-round-{row.id}.csv"'}
         return PlainTextResponse(text, media_type="text/csv", headers=disposition)
 
     async def compare(self, request: Request) -> Response:
         first, second = self._shown(request), self._shown(request, "other")
-        return JSONResponse(await self.engine._in_thread(replay.compare, self.store, first, second))
+        return JSONResponse(await self.engine.threads.run(replay.compare, self.store, first, second))
 
 
 def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
@@ -340,6 +346,10 @@ async def _static(request: Request) -> Response:
         raise HTTPException(404, "There is no such file.")
     headers = {"Cache-Control": "no-cache"}
     return Response(files[name].read_bytes(), media_type=_TYPES[files[name].suffix], headers=headers)
+
+
+def _view(request: Request) -> str:
+    return "phone" if request.query_params.get("view") == "phone" else "board"
 
 
 def _client(request: Request) -> str:

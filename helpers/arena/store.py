@@ -184,11 +184,13 @@ class Store:
             self._db.executemany("insert or ignore into answers values (?, ?, ?, ?, ?, ?)", answers)
             self._save_round(row)
 
-    def mark(self, round_id: int, clock: float, kind: str, text: str) -> None:
+    def mark(self, row: RoundRow, kind: str, text: str) -> None:
+        """Write a moment of the round at its clock together with the round as it is, in one transaction."""
         with self._lock, self._db:
             self._db.execute(
-                "insert into marks (round, clock, kind, text) values (?, ?, ?, ?)", (round_id, clock, kind, text)
+                "insert into marks (round, clock, kind, text) values (?, ?, ?, ?)", (row.id, row.clock, kind, text)
             )
+            self._save_round(row)
 
     def marks(self, round_id: int) -> list[tuple[float, str, str]]:
         with self._lock:
@@ -224,12 +226,12 @@ class Store:
             [("number", "i4"), ("due", "f8"), ("ends", "f8"), ("duration_ms", "f8"), ("fc_avg_ms", "f8")],
         )
 
-    def answers(self, round_id: int, since: int = 0) -> np.ndarray:
-        """Answers from interaction `since` on: number, entry, outcome, prediction_ms and latency_ms (NaN: none)."""
+    def answers(self, round_id: int) -> np.ndarray:
+        """Answers by entry and number: number, entry, outcome, prediction_ms and latency_ms (NaN: none)."""
         found = self._read(
             "select number, entry, outcome, ifnull(prediction_ms, -1), ifnull(latency_ms, -1) from answers"
-            " where round = ? and number >= ?",
-            (round_id, since),
+            " where round = ? order by entry, number",
+            (round_id,),
             [("number", "i4"), ("entry", "i4"), ("outcome", "i1"), ("prediction_ms", "f8"), ("latency_ms", "f8")],
         )
         for name in ("prediction_ms", "latency_ms"):

@@ -91,9 +91,12 @@ class Stream:
         return len(self.due)
 
     def _order(self) -> None:
-        durations = self._before.durations.copy()
+        durations, averages = self._before.durations.copy(), self._before.averages.copy()
         if self.change_from is not None and self._after is not None:
             durations[self.change_from :] = self._after.durations[self.change_from :]
+            averages[self.change_from :] = self._after.averages[self.change_from :]
+        self.durations: list[float] = durations.tolist()  # ms, by number
+        self.averages: list[float] = averages.tolist()  # of the FC, ms, by number
         self.end = self.due + durations / 1000.0 / self.settings.speed
         order = np.lexsort((np.arange(len(self.end)), self.end))
         self.ending: list[int] = order[self.end[order] <= self.settings.seconds].tolist()
@@ -123,8 +126,8 @@ class Stream:
             number,
             number / self.settings.rate,
             float(self.end[number]),
-            float(block.durations[number]),
-            float(block.averages[number]),
+            self.durations[number],
+            self.averages[number],
             features,
             "features=" + quote(features, safe=","),
         )

@@ -11,6 +11,7 @@ class Participants:
     def __init__(self):
         self.asked: dict[str, int] = {}
         self.head = ""
+        self._known: list[list[str]] = []
         self.url = ""
 
     def __enter__(self):
@@ -53,6 +54,12 @@ class Participants:
         finally:
             writer.close()
 
+    def _first_time(self, features):
+        """Whether this is asked for the first time; the first of all, the check at entry, does not count."""
+        new = features not in self._known and bool(self._known)
+        self._known.append(features)
+        return new
+
     async def _behave(self, path, features, writer):
         kind, argument = path[0], path[1] if len(path) > 1 else ""
         if kind == "slow":
@@ -64,6 +71,8 @@ class Participants:
             send(writer, b"", 302, "Location: http://127.0.0.1:1/\r\n")
         elif kind == "status":
             send(writer, b'{"message": "<script>alert(1)</script>"}', int(argument))
+        elif kind == "flaky" and self._first_time(features):
+            send(writer, b'{"message": "busy"}', 502)
         elif kind == "body":
             send(writer, bytes.fromhex(argument))
         elif kind == "long":
@@ -81,6 +90,8 @@ class Participants:
                 await writer.drain()
                 await asyncio.sleep(0.05)
         else:  # good: the FC average and something beside it
+            if kind == "tired":  # 8 at once are 13 answers a second
+                await asyncio.sleep(0.6)
             value = float(features[0] or 0) + float(argument or 0)
             send(writer, f'{{"prediction_ms": {value}}}'.encode())
         await writer.drain()

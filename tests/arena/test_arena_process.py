@@ -7,14 +7,16 @@ import subprocess
 import sys
 import time
 
+import nbformat
 import pytest
 from arena_playing import poll
+from nbclient import NotebookClient
 
 from helpers import arena
 from helpers.arena import place
 from helpers.arena.client import ArenaError
 
-SHORT = {"seconds": 6, "rate": 20, "speed": 200, "warm_up_seconds": 0, "window": 50, "minimum": 10, "show": False}
+SHORT = {"seconds": 6, "rate": 20, "speed": 200, "warm_up_seconds": 0, "window": 50, "minimum": 10}
 
 
 @pytest.fixture
@@ -30,9 +32,7 @@ class Ws:
 
 
 def begin(client, **settings):
-    client.act(
-        "settings", **{k: v for k, v in SHORT.items() if k != "show"}, hide_seconds=0, deadline_seconds=1, **settings
-    )
+    client.act("settings", **SHORT, hide_seconds=0, deadline_seconds=1, **settings)
     client.act("start")
 
 
@@ -63,6 +63,50 @@ def test_a_notebook_joins_plays_a_round_and_reads_every_error(workspace, partici
     assert repeated[same].equals(table[same])  # the same seed, the same race
     entry.withdraw()
     assert entry.standing() is None
+
+
+def test_a_round_is_played_while_the_notebook_goes_on(workspace, participants):
+    arena.join(Ws(), f"{participants.url}/good/0")
+    race = arena.start_round(Ws(), **SHORT)
+    state = race.client.state()
+    assert state["phase"] in ("warm-up", "live") and state["clock"] < 4
+    with pytest.raises(ArenaError, match="opens when its results are revealed"):
+        arena.Client(race.client.url).call("GET", f"api/rounds/{race.number}/export.csv")
+    assert list(race.standings()["rank"]) == [1, 2]  # waited for the end, and revealed
+    assert race.client.state()["phase"] == "revealed"
+    overtaken = arena.start_round(Ws(), **SHORT)
+    arena.start_round(Ws(), **SHORT)
+    with pytest.raises(ArenaError, match="Another round was opened"):
+        overtaken.wait()
+
+
+def test_the_live_table_stays_alive_in_its_cell_while_other_cells_run(workspace, participants):
+    cells = [
+        "from helpers import arena",
+        f"entry = arena.join(None, {participants.url + '/good/0'!r}, 'amber-falcon')",
+        f"race = arena.start_round(**{SHORT})",
+        "arena.show()",
+        "import time\ntime.sleep(2)\nprint('busy with something else')",
+        "final = race.standings()\nprint(list(final.alias))\ntime.sleep(1.5)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    outputs = [cell.outputs for cell in notebook.cells]
+    assert [len(o) for o in outputs] == [0, 0, 0, 1, 1, 1]
+    board = outputs[3][0]["data"]["text/html"]
+    assert "amber-falcon" in board and "Arena: final" in board  # drawn again long after the cell had ended
+    assert outputs[5][0]["text"] == "['FC average', 'amber-falcon']\n"
+
+
+@pytest.mark.parametrize("behaviour", ["flaky", "tired"])
+def test_a_patient_round_gives_the_same_standings_however_busy_the_machine_is(workspace, participants, behaviour):
+    arena.join(None, f"{participants.url}/good/0", "quick")
+    entry = arena.join(None, f"{participants.url}/good/500", "other")
+    first = arena.start_round(**SHORT).results()
+    entry.change(f"{participants.url}/{behaviour}/500")
+    second = arena.start_round(**SHORT).results()
+    same = ["alias", "number", "duration_ms", "outcome", "prediction_ms", "error_ms", "window_rmse_ms"]
+    assert second[same].equals(first[same])
 
 
 def test_the_tokens_files_are_for_their_owner_alone(workspace, participants):
@@ -127,7 +171,7 @@ def test_the_same_store_is_not_played_twice(workspace):
 
 def test_the_log_is_read_on_the_command_line(workspace, participants):
     arena.join(None, f"{participants.url}/good/0", "a")
-    arena.start_round(**SHORT | {"seconds": 5})
+    arena.start_round(**SHORT | {"seconds": 5}).wait()
     read = [sys.executable, "-m", "helpers.arena"]
     export = subprocess.run([*read, "export"], capture_output=True, text=True, timeout=30, check=True).stdout
     assert export.splitlines()[0].startswith("entry,alias,kind,number,time_s")

@@ -25,6 +25,7 @@ export class Link {
       this.mute = false;
       this.take(JSON.parse(event.data));
     });
+    this.source.addEventListener("error", () => { this.mute = true; }); // asks at once whether anybody is there
   }
 
   take(state) {
@@ -46,7 +47,7 @@ export class Link {
     this.polling = true;
     this.polled = performance.now();
     try {
-      const answer = await fetch("api/state", { cache: "no-store" });
+      const answer = await fetch(`api/state?view=${this.view}`, { cache: "no-store" });
       if (!answer.ok) throw new Error(String(answer.status));
       this.take(await answer.json());
     } catch {

@@ -186,7 +186,7 @@ function tick() {
 
 function phones() {
   const here = new URL(".", location.href).href;
-  fetch("api/state").then((a) => a.json()).then(({ public_url: open }) => {
+  fetch("api/address").then((a) => a.json()).then(({ public_url: open }) => {
     const local = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
     if (!open && local && !location.pathname.includes("/proxy/")) return; // no phone can come here
     $("qr-image").src = `qr.svg?base=${encodeURIComponent(open || here)}`;
