@@ -1,11 +1,17 @@
 """Drift over ten worlds: how far each scenario raises the error, what retraining restores, and when an alarm tells.
 
     python -m benchmarks.drift [--seeds 10] [--out FILE.json]
+    python -m benchmarks.drift --in FILE.json      # the tables of a run that was kept
 
 Per world: a reference model learns 100,000 ordinary samples. Under each scenario (fully arrived) it is measured on
 60,000 new interactions, as are a model retrained on the 40,000 most recent samples, and one that had 100,000 samples
-of the new regime alone. Then the alarm: means of the absolute error over periods of 50 interactions (10 s at 5 a
-second), an alarm after M periods over the threshold; false alarms in ordinary times against delay in peak season.
+of the new regime alone.
+
+Then the alarm, as in lab 4: the edge compute of one fulfillment centre, 40 interactions a second, the metric's mean
+over periods of 10 s (400 interactions), alarm when M of the last N periods are beyond the threshold. For the signed
+error (prediction minus duration, the metric that lab 4 watches) and for the absolute error: false alarms per hour of
+ordinary times, delay after a sudden peak season, and how much of the time the alarm is on with the old model, with the
+retrained one, and when the noise grows.
 """
 
 from __future__ import annotations
@@ -15,20 +21,36 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xgboost as xgb
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from helpers.fulfillment import FCS, FEATURES, PEAK_SEASON, SCENARIOS, WRONG_SCALE, generate, noise_floor
+from helpers.fulfillment import (
+    FCS,
+    FEATURES,
+    GROWING_NOISE,
+    PEAK_SEASON,
+    SCENARIOS,
+    WRONG_SCALE,
+    generate,
+    noise_floor,
+)
+from helpers.fulfillment.interactions import Interactions
 from helpers.fulfillment.parameters import NORMAL
 
 LEARNED, RECENT, MEASURED = 100_000, 40_000, 60_000
 SETTINGS = {"max_depth": 6, "eta": 0.1, "min_child_weight": 6, "subsample": 0.7, "nthread": 1, "seed": 0}
 ROUNDS = 100
-PERIOD = 50  # interactions
-FACTORS = (1.05, 1.1, 1.15, 1.2, 1.3)  # thresholds, times the ordinary mean error
-IN_A_ROW = (1, 2, 3, 5)
+FC, RATE, SPEED, PERIOD_S = FCS[0], 40, 60, 10  # lab 4's edge compute, and its alarm's period
+PERIOD = RATE * PERIOD_S  # interactions
+ORDINARY, CHANGED = 600 * PERIOD, 150 * PERIOD  # interactions of each world's streams: 100 minutes, 25 minutes
+SIGNED_MS = (-500, -1000, -1500, -2500, -4000)
+FACTORS = (1.05, 1.1, 1.2, 1.3, 1.4)  # thresholds for the absolute error, times its ordinary mean
+M_OF_N = ((1, 1), (2, 3), (3, 5), (5, 5))
+RAMP_S = 86_400.0  # of a gradual peak season, warehouse time: 24 minutes of the edge compute
+PATIENCE = 20  # periods until an alarm counts as missed
 LATER_S = 1_767_571_200.0 + 60 * 86_400.0  # two months after the reference model's samples begin
 
 
@@ -75,44 +97,81 @@ def one_world(world):
                 for model, frame in ((reference, ordinary), (reference, new), (learn(recent), new))
             ]
         if scenario is PEAK_SEASON:
-            result["alarm"] = alarms(np.abs(errors(reference, ordinary)), np.abs(errors(reference, new)))
+            retrained = learn(recent)
+    result["alarm"] = alarms(reference, retrained, world)
     return result
 
 
-def alarms(before, after):
-    """Per threshold and periods in a row: false alarms per ordinary hour (at 5 a second) and delay in periods."""
-    usual = before.mean()
-    rows = []
+def stream(world, interactions, scenario=None):
+    """So many interactions of lab 4's edge compute, as the columns of FEATURES and the duration."""
+    source = Interactions(FC, RATE / SPEED, 42, scenario, world=world)
+    rows = [next(source) for _ in range(interactions)]
+    return pd.DataFrame({name: [row[name] for row in rows] for name in ("duration", *FEATURES)})
+
+
+def alarms(reference, retrained, world):
+    """What an alarm on the signed and on the absolute error would have done, in seconds and shares."""
+    streams = {
+        "ordinary": (reference, stream(world, ORDINARY)),
+        "peak": (reference, stream(world, CHANGED, PEAK_SEASON)),
+        "gradual": (reference, stream(world, round(1.2 * RAMP_S * RATE / SPEED), PEAK_SEASON.gradual(RAMP_S))),
+        "noise": (reference, stream(world, CHANGED, GROWING_NOISE)),
+    }
+    streams["peak, retrained"] = (retrained, streams["peak"][1])
+    found = {name: errors(model, frame) for name, (model, frame) in streams.items()}
+    usual = float(np.abs(found["ordinary"]).mean())
+    result = {"usual": usual, "signed": [], "absolute": []}
+    for threshold in SIGNED_MS:
+        beyond = {name: -error for name, error in found.items()}
+        result["signed"].append(one_threshold(beyond, -threshold / 1000))
     for factor in FACTORS:
-        for periods in IN_A_ROW:
-            over = before[: len(before) // PERIOD * PERIOD].reshape(-1, PERIOD).mean(axis=1) > factor * usual
-            false = rises(over, periods)
-            hours = len(over) * PERIOD / 5 / 3600
-            rows.append((factor, periods, false / hours, delay(after, factor * usual, periods)))
+        beyond = {name: np.abs(error) for name, error in found.items()}
+        result["absolute"].append(one_threshold(beyond, factor * usual))
+    result["means"] = {
+        name: {"signed": float(error.mean()), "absolute": float(np.abs(error).mean())} for name, error in found.items()
+    }
+    return result
+
+
+def one_threshold(value, threshold):
+    """Figures of one threshold: an alarm is due where the mean of `value` over a period is above it."""
+    over = {name: periods(values) > threshold for name, values in value.items()}
+    rows = {"on": {name: float(of.mean()) for name, of in over.items()}, "m of n": []}
+    hours = len(over["ordinary"]) * PERIOD_S / 3600
+    for m, n in M_OF_N:
+        on = on_after(over["ordinary"], m, n)
+        false = float((on[1:] & ~on[:-1]).sum() + on[0]) / hours
+        gradual = np.flatnonzero(on_after(over["gradual"], m, n))
+        come = (gradual[0] + 1) * PERIOD_S * SPEED / RAMP_S if len(gradual) else float("nan")
+        rows["m of n"].append((false, *delay(value["ordinary"], value["peak"], threshold, m, n), min(come, 1.0)))
     return rows
 
 
-def rises(over, periods):
-    """How often the alarm goes off: `periods` in a row over the threshold, after it had been off."""
-    count, in_a_row = 0, 0
-    for value in over:
-        in_a_row = in_a_row + 1 if value else 0
-        count += in_a_row == periods
-    return count
+def periods(values):
+    """Mean of each whole period."""
+    return values[: len(values) // PERIOD * PERIOD].reshape(-1, PERIOD).mean(axis=1)
 
 
-def delay(after, threshold, periods):
-    """Mean number of periods until the alarm goes off, over many moments at which the change may come."""
-    over = after[: len(after) // PERIOD * PERIOD].reshape(-1, PERIOD).mean(axis=1) > threshold
-    waits = []
-    for begin in range(0, len(over) - 60, 10):
-        in_a_row = 0
-        for waited in range(60):
-            in_a_row = in_a_row + 1 if over[begin + waited] else 0
-            if in_a_row == periods:
-                break
-        waits.append(waited + 1)
-    return float(np.mean(waits))
+def on_after(over, m, n):
+    """Is the alarm on after each period: m of the last n over the threshold."""
+    return np.convolve(over.astype(int), np.ones(n, int))[: len(over)] >= m
+
+
+def delay(before, after, threshold, m, n):
+    """Mean seconds from the change to the alarm, and share of changes noticed within PATIENCE periods.
+
+    The change may come at any moment of a period: the first one holds interactions of both regimes.
+    """
+    waits, noticed, tries = [], 0, 0
+    for begin in range(PERIOD, len(after) - (PATIENCE + 1) * PERIOD, 2 * PERIOD):
+        for old in (0, PERIOD // 4, PERIOD // 2, 3 * PERIOD // 4):
+            values = np.concatenate([before[begin - old : begin], after[begin : begin + PATIENCE * PERIOD]])
+            on = np.flatnonzero(on_after(periods(values) > threshold, m, n))
+            tries += 1
+            if len(on):
+                noticed += 1
+                waits.append(((on[0] + 1) * PERIOD - old) / RATE)
+    return (float(np.mean(waits)) if waits else float("nan")), noticed / tries
 
 
 def report(results, console):
@@ -146,22 +205,52 @@ def report(results, console):
         f"At the centre with the wrong scale: mean absolute error {usual:.3f} s ordinary, {before:.3f} s before "
         f"({100 * (before / usual - 1):+.1f} %), {after:.3f} s retrained"
     )
-    table = Table("threshold / ordinary error", *(f"{m} in a row: false per h, delay" for m in IN_A_ROW))
-    for i, factor in enumerate(FACTORS):
-        cells = []
-        for j in range(len(IN_A_ROW)):
-            row = i * len(IN_A_ROW) + j
-            false, late = mean(lambda r, k=row: r["alarm"][k][2]), mean(lambda r, k=row: r["alarm"][k][3])
-            cells.append(f"{false:.2f}, {late * PERIOD / 5:.0f} s")
-        table.add_row(f"{factor:.2f}", *cells)
-    console.print(table)
+    report_alarms(results, console)
+
+
+def report_alarms(results, console):
+    """The two tables of each metric."""
+    found = [result["alarm"] for result in results]
+    usual = float(np.mean([alarm["usual"] for alarm in found]))
+    streams = ("ordinary", "peak", "peak, retrained", "noise")
+    for metric in ("signed", "absolute"):
+        told = [f"{name} {np.mean([alarm['means'][name][metric] for alarm in found]):.2f} s" for name in streams]
+        console.print(f"Mean {metric} error at {FC}: {', '.join(told)}")
+        names = (
+            [f"{ms:,} ms" for ms in SIGNED_MS] if metric == "signed" else [f"{f:.2f} x {usual:.2f} s" for f in FACTORS]
+        )
+        table = Table(
+            f"{metric} error: threshold", *(f"{m} of {n}" for m, n in M_OF_N),
+            title="alarm after M of N periods: false alarms per hour, delay after a sudden peak (how many are noticed)",
+        )  # fmt: skip
+        shares = Table(
+            f"{metric} error: threshold",
+            *streams,
+            "a gradual peak has come (3 of 5)",
+            title="periods beyond the threshold",
+        )
+        for i, name in enumerate(names):
+            rows = np.array([alarm[metric][i]["m of n"] for alarm in found])  # worlds, m of n, figures
+            false, noticed = rows[..., 0].mean(axis=0), rows[..., 2].mean(axis=0)
+            late, come = np.nanmean(rows[..., 1], axis=0), np.nanmean(rows[..., 3], axis=0)
+            table.add_row(
+                name,
+                *(f"{false[k]:.1f} per h, {late[k]:.0f} s ({100 * noticed[k]:.0f} %)" for k in range(len(M_OF_N))),
+            )
+            on = [np.mean([alarm[metric][i]["on"][name_] for alarm in found]) for name_ in streams]
+            shares.add_row(name, *(f"{100 * share:.1f} %" for share in on), f"{100 * come[2]:.0f} %")
+        console.print(table)
+        console.print(shares)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--in", dest="kept", type=Path, help="print the tables of a run that --out kept")
     options = parser.parse_args()
+    if options.kept:
+        return report(json.loads(options.kept.read_text()), Console(width=180))
     results = [one_world(world) for world in track(range(options.seeds), "worlds", console=Console(stderr=True))]
     if options.out:
         options.out.write_text(json.dumps(results))

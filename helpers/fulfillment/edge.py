@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from helpers.fulfillment import mischief as behaviour
+from helpers.fulfillment.clock import Clock, NoWaiting, RealTime
 from helpers.fulfillment.columns import FCS
 from helpers.fulfillment.counts import Counts
 from helpers.fulfillment.error_metrics import ErrorMetrics
@@ -35,15 +36,15 @@ COUNTED = (
     "failed",  # no answer in time, no connection, HTTP 5xx
     "invalid",  # an answer without a prediction, HTTP 4xx
     "late",  # answered, but after `deadline_s`
-    "metrics",
-    "metric_errors",
-    "duplicates",
+    "metrics",  # errors that CloudWatch took; = answered when all is done and well
+    "metrics_unsent",  # errors given up: metrics + metrics_unsent = answered when all is done
+    "metric_errors",  # requests that failed; their values were kept and tried again
+    "duplicates",  # messages sent twice (Mischief), and so on
     "malformed",
     "delayed",
     "stray",
 )
 RESULTS = ["time_s", "event_id", "prediction_ms", "duration_ms", "error_ms", "model_version", "latency_ms"]
-LONGEST_SLEEP_S = 0.05
 PROGRESS_S = 0.25
 MOST_QUESTIONS = 64  # waiting, when the edge runs as fast as possible
 
@@ -84,15 +85,20 @@ class EdgeCompute:
     speed: warehouse seconds per real second, so that an interaction of 9 s ends after 9 / speed seconds
     realtime: False = as fast as possible
     timeout_s, deadline_s: real seconds until a question counts as failed, and an answer as late
+    patience_s: real seconds that the end waits for SNS and CloudWatch to take what is left
     mischief: what goes wrong on purpose
+    world: of catalogue, people and places
+    clock: another clock than real time
+
+    Raises ValueError for a rate, speed or fulfillment centre that cannot be.
     """
 
     def __init__(
         self, fc: str = FCS[0], rate: float = 200.0, seed: int = 7, *, sns: object = None, topic_arn: str | None = None,
         live_inference_url: str | None = None, cloudwatch: object = None, namespace: str = "FulfillmentWorkshop",
         model_version: str | None = None, scenario: Scenario | None = None, speed: float = 60.0, realtime: bool = True,
-        timeout_s: float = 3.0, deadline_s: float = 1.0, mischief: behaviour.Mischief = behaviour.NONE,
-        world: int = WORLD,
+        timeout_s: float = 3.0, deadline_s: float = 1.0, patience_s: float = 30.0,
+        mischief: behaviour.Mischief = behaviour.NONE, world: int = WORLD, clock: Clock | None = None,
     ) -> None:  # fmt: skip
         if not 0 < rate <= 2000:
             raise ValueError(f"The rate is from 1 to 2,000 interactions per second, got {rate}.")
@@ -103,6 +109,8 @@ class EdgeCompute:
         self.fc, self.rate, self.speed, self.realtime = fc, float(rate), float(speed), realtime
         self.model_version, self.mischief = model_version, mischief
         self.live_inference_url, self.timeout_s, self.deadline_s = live_inference_url, timeout_s, deadline_s
+        self.patience_s = patience_s
+        self._clock = clock or (RealTime() if realtime else NoWaiting())
         self._sns, self._topic_arn, self._cloudwatch, self._namespace = sns, topic_arn, cloudwatch, namespace
         self._interactions = Interactions(fc, rate / speed, seed, scenario, world=world)
         self._counts = Counts(COUNTED)
@@ -214,20 +222,23 @@ class EdgeCompute:
             self._metrics = ErrorMetrics(self._cloudwatch, self._namespace, self.fc, self._counts)
 
     def _close(self) -> None:
-        for part in (self._questions, self._publisher, self._metrics):
+        if self._questions is not None:
+            self._questions.close()
+        until = time.monotonic() + self.patience_s
+        for part in (self._publisher, self._metrics):
             if part is not None:
-                part.close()
-                self.last_error = getattr(part, "last_error", None) or self.last_error
+                part.close(max(until - time.monotonic(), 0.0))
+                self.last_error = part.last_error or self.last_error
 
     def _loop(self, interactions: int | None, on_progress: Callable[[EdgeCompute], None] | None) -> None:
-        zero_s, zero_real, first = self._clock_s, time.perf_counter(), self._begun
-        shown = zero_real
+        zero_s, first, shown = self._clock_s, self._begun, time.perf_counter()
+        self._clock.begin()
         while not self._stop.is_set() and (interactions is None or self._begun - first < interactions):
             starts_s = zero_s + (self._begun - first) / self.rate
             next_s = min(starts_s, self._due[0].at_s) if self._due else starts_s
-            wait_s = next_s - (zero_s + time.perf_counter() - zero_real) if self.realtime else 0.0
+            wait_s = next_s - zero_s - self._clock.now_s()
             if wait_s > 0:
-                self._stop.wait(min(wait_s, LONGEST_SLEEP_S))
+                self._clock.wait(wait_s, self._stop)
             elif next_s == starts_s:
                 self._begin(starts_s)
             else:
@@ -236,8 +247,11 @@ class EdgeCompute:
                 shown = time.perf_counter()
                 on_progress(self)
         self._clock_s = zero_s + (self._begun - first) / self.rate
-        if self.realtime and interactions is not None:
-            self._stop.wait(max(self._clock_s - zero_s - (time.perf_counter() - zero_real), 0.0))
+        while interactions is not None and not self._stop.is_set():
+            left_s = self._clock_s - zero_s - self._clock.now_s()
+            if left_s <= 0:
+                break
+            self._clock.wait(left_s, self._stop)
 
     def _play_out(self) -> None:
         """What is in progress ends now."""

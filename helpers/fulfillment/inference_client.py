@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from math import isfinite
 from urllib.parse import quote, urlsplit
 
+LONGEST_ANSWER_BYTES = 1_000_000
+HIGHEST_MS = 1e12  # beyond it is no duration (32 years), and CloudWatch takes no number without end
+LONGEST_VERSION = 255
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -82,13 +86,16 @@ class InferenceClient:
         connection = connection or self._connection()
         try:
             status, body = self._get(connection, features, left)
-        except (OSError, http.client.HTTPException) as error:
+        except Exception as error:  # also what a broken answer or an impossible host name raises: none may end a thread
             connection.close()
             left = self._timeout_s - (time.monotonic() - asked)
-            if not fresh and left > 0 and not isinstance(error, TimeoutError):
+            closed = isinstance(error, (ConnectionError, http.client.HTTPException))
+            if not fresh and left > 0 and closed:
                 return self._answer(None, features, asked, left)  # the server closed a kept connection: ask anew
             return None, Answer("failed", reason=f"{type(error).__name__}: {error}", latency_s=time.monotonic() - asked)
         latency = time.monotonic() - asked
+        if latency > self._timeout_s:  # each part came in time, the whole did not
+            return connection, Answer("failed", reason="the answer came too slowly", latency_s=latency)
         return connection, _read(status, body, latency)
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -101,7 +108,10 @@ class InferenceClient:
             connection.sock.settimeout(left)
         connection.request("GET", self._path + quote(features, safe=","), headers={"Accept": "application/json"})
         response = connection.getresponse()
-        return response.status, response.read()
+        body = response.read(LONGEST_ANSWER_BYTES + 1)
+        if len(body) > LONGEST_ANSWER_BYTES:
+            raise ValueError(f"the answer is longer than {LONGEST_ANSWER_BYTES} bytes")
+        return response.status, body
 
 
 def _read(status: int, body: bytes, latency_s: float) -> Answer:
@@ -112,10 +122,16 @@ def _read(status: int, body: bytes, latency_s: float) -> Answer:
     try:
         content = json.loads(body)
         prediction = float(content["prediction_ms"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return Answer(
             "invalid", reason=f"no prediction_ms in {body[:200].decode(errors='replace')}", latency_s=latency_s
         )
-    if not isfinite(prediction):
+    if not isfinite(prediction) or abs(prediction) > HIGHEST_MS:
         return Answer("invalid", reason=f"prediction_ms is {prediction}", latency_s=latency_s)
-    return Answer("answered", prediction, str(content.get("model") or ""), latency_s)
+    return Answer("answered", prediction, _version(content.get("model")), latency_s)
+
+
+def _version(model: object) -> str:
+    """The model's version as a dimension of a metric may be: printable ASCII."""
+    text = "" if model is None else str(model)
+    return "".join(c for c in text if c.isascii() and c.isprintable()).strip()[:LONGEST_VERSION]

@@ -17,17 +17,16 @@ class Publisher:
     """Publishes messages in the background; `close` waits for all that were given.
 
     Parameters: boto3's SNS client; ARN of the topic; fulfillment centre (message attribute `fc`); counts
-    (`sent`, `send_errors`, `unsent`); number of threads; how long `close` keeps trying, in seconds.
+    (`sent`, `send_errors`, `unsent`: each message ends as sent or as unsent); number of threads.
     """
 
-    def __init__(
-        self, sns: object, topic_arn: str, fc: str, counts: Counts, *, threads: int = 1, patience_s: float = 30.0
-    ) -> None:
-        self._sns, self._topic_arn, self._counts, self._patience_s = sns, topic_arn, counts, patience_s
+    def __init__(self, sns: object, topic_arn: str, fc: str, counts: Counts, *, threads: int = 1) -> None:
+        self._sns, self._topic_arn, self._counts = sns, topic_arn, counts
         self._attributes = {"fc": {"DataType": "String", "StringValue": fc}}
         self._waiting: queue.Queue[str | None] = queue.Queue()
         self._give_up_at = float("inf")
         self._hurry = threading.Event()
+        self._away = False  # the last attempt failed
         self.last_error: Exception | None = None
         self._threads = [
             threading.Thread(target=self._work, name=f"publisher-{i}", daemon=True) for i in range(threads)
@@ -39,9 +38,9 @@ class Publisher:
         """Publish this message soon."""
         self._waiting.put(message)
 
-    def close(self) -> None:
+    def close(self, patience_s: float) -> None:
         """Wait until every message was accepted, or the patience is over (what is left counts as `unsent`)."""
-        self._give_up_at = time.monotonic() + self._patience_s
+        self._give_up_at = time.monotonic() + patience_s
         self._hurry.set()
         for _ in self._threads:
             self._waiting.put(None)
@@ -75,10 +74,14 @@ class Publisher:
     def _deliver(self, batch: list[str]) -> None:
         attempt = 0
         while batch:
+            if self._away and time.monotonic() >= self._give_up_at:  # not once more for each batch that is waiting
+                self._counts.add("unsent", len(batch))
+                return
             try:
                 left = self._publish(batch)
             except Exception as error:
                 self.last_error, left = error, batch
+            self._away = bool(left)
             self._counts.add("sent", len(batch) - len(left))
             if not left:
                 return

@@ -1,5 +1,6 @@
 """Tiny real servers and clients for the edge compute's tests."""
 
+import contextlib
 import json
 import threading
 import time
@@ -22,6 +23,7 @@ class InferenceServer:
 
     def __init__(self):
         self.delay_s, self.status, self.body, self.asked = 0.0, 200, None, []
+        self.answers = []  # (status, body) in turn, instead of those two; status 0 hangs up
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -32,8 +34,18 @@ class InferenceServer:
                 features = parse_qs(urlsplit(self.path).query, keep_blank_values=True)["features"][0]
                 outer.asked.append(features)
                 time.sleep(outer.delay_s)
-                body = outer.body or json.dumps({"prediction_ms": float(features.split(",")[0]), "model": "v1"})
-                self.send_response(outer.status)
+                status, body = outer.status, outer.body
+                if outer.answers:
+                    status, body = outer.answers[len(outer.asked) % len(outer.answers)]
+                if not status:
+                    self.close_connection = True
+                    return
+                body = (
+                    body
+                    if body is not None
+                    else json.dumps({"prediction_ms": float(features.split(",")[0]), "model": "v1"})
+                )
+                self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body.encode())
@@ -41,18 +53,29 @@ class InferenceServer:
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 128  # with 5, the sixth connection at a time waits a second
+            daemon_threads = True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/prod/liveinference"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+
+@contextlib.contextmanager
+def serving(server):
+    """The server, until the end of the block."""
+    try:
+        yield server
+    finally:
+        server.server.shutdown()
+        server.server.server_close()
 
 
 @pytest.fixture
 def inference():
-    server = InferenceServer()
-    yield server
-    server.server.shutdown()
-    server.server.server_close()
+    with serving(InferenceServer()) as server:
+        yield server
 
 
 class Topic:
