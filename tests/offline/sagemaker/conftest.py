@@ -1,11 +1,16 @@
 """A bucket with training data, a role for SageMaker, and jobs and endpoints made in a line."""
 
+import json
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+from helpers.offline.services.sagemaker.algorithms.__main__ import run
+from helpers.offline.services.sagemaker.algorithms.job_directory import JobDirectory
 
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 LINEAR = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
@@ -141,6 +146,12 @@ def sagemaker(offline, service_role) -> SageMaker:
 
 
 @pytest.fixture(scope="session")
+def numbers_csv():
+    """`numbers_csv(rows, seed)`: rows of `numbers` as CSV, label first."""
+    return lambda rows, seed: as_csv(numbers(rows, seed))
+
+
+@pytest.fixture(scope="session")
 def channels(sagemaker) -> dict[str, str]:
     """train: 2000 rows; validation and test: 500 each."""
     sizes = {"train": (2000, 1), "validation": (500, 2), "test": (500, 3)}
@@ -159,3 +170,53 @@ def trained(sagemaker, channels) -> dict:
 @pytest.fixture(scope="session")
 def endpoint(sagemaker, trained) -> str:
     return sagemaker.deploy(trained["ModelArtifacts"]["S3ModelArtifacts"])
+
+
+@dataclass
+class Ended:
+    """A job's process that has ended: its exit code, its failure file, its log, its directory."""
+
+    code: int
+    failure: str
+    log: str
+    directory: Path
+
+    @property
+    def model(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (self.directory / "model").glob("*")}
+
+
+@pytest.fixture
+def train_alone(tmp_path, capfd):
+    """Runs an algorithm's program in this process, in a directory as its container finds it; no server.
+
+    `channels`: name -> {file: content}. The content type holds for all; `resources` go into resourceconfig.json.
+    """
+
+    def train(algorithm, hyperparameters, channels, content_type="text/csv", **resources) -> Ended:
+        directory = tmp_path / uuid.uuid4().hex / "algo-1"
+        channel = {"TrainingInputMode": resources.pop("mode", "File"), "S3DistributionType": "FullyReplicated"}
+        channel |= {"ContentType": content_type} if content_type else {}
+        for folder in ("input/config", "model", "output/data", *(f"input/data/{name}" for name in channels)):
+            (directory / folder).mkdir(parents=True)
+        for name, files in channels.items():
+            for file, content in files.items():
+                path = directory / "input" / "data" / name / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content.encode() if isinstance(content, str) else content)
+        for folder in resources.pop("folders", ()):
+            (directory / folder).mkdir(parents=True)
+        documents = {
+            "hyperparameters": hyperparameters,
+            "inputdataconfig": dict.fromkeys(channels, channel),
+            "resourceconfig": {"current_host": "algo-1", "hosts": ["algo-1"], "threads": 1} | resources,
+        }
+        for name, document in documents.items():
+            (directory / "input" / "config" / f"{name}.json").write_text(json.dumps(document))
+        job = JobDirectory(directory)
+        capfd.readouterr()
+        code = run(algorithm, job)
+        out, errors = capfd.readouterr()
+        return Ended(code, job.failure.read_text() if job.failure.exists() else "", out + errors, directory)
+
+    return train

@@ -5,7 +5,8 @@ import pytest
 import xgboost
 from botocore.exceptions import ClientError
 
-from helpers.offline.services.sagemaker.job_run import environment, packed
+from helpers.offline.services.sagemaker.job_host import environment
+from helpers.offline.services.sagemaker.job_run import packed
 from helpers.offline.services.sagemaker.serving.container import LoadError, unpack
 
 
@@ -200,3 +201,151 @@ def test_an_archive_is_the_same_for_the_same_files_and_no_path_leads_out(tmp_pat
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
     assert unpack(buffer.getvalue()) == {}
+
+
+def streams_of(offline, job: str) -> dict[str, list[str]]:
+    """Host -> lines of its log."""
+    logs, group = offline.client("logs"), "/aws/sagemaker/TrainingJobs"
+    found = {}
+    for stream in logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job}/")["logStreams"]:
+        host, _, epoch = stream["logStreamName"].removeprefix(f"{job}/").rpartition("-")
+        assert abs(int(epoch) - stream["creationTime"] / 1000) < 60
+        events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)
+        found[host] = [event["message"] for event in events["events"]]
+    return found
+
+
+def on_two_hosts(sagemaker, uri: str, distribution: str, **more) -> dict:
+    request = sagemaker.request({"train": uri}, {"num_round": "4"}, **more)
+    request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataDistributionType"] = distribution
+    request["ResourceConfig"]["InstanceCount"] = 2
+    return request
+
+
+@pytest.mark.parametrize(("distribution", "shares"), [("ShardedByS3Key", [150, 150]), ("FullyReplicated", [300, 300])])
+def test_two_instances_train_together_with_a_log_each(sagemaker, offline, numbers_csv, unique, distribution, shares):
+    key = unique("parts")
+    for part in range(3):
+        uri = sagemaker.put(f"{key}/part-{part}.csv", numbers_csv(100 if part else 50, part))
+    sagemaker.put(f"{key}/part-3.csv", numbers_csv(50, 3))
+    request = on_two_hosts(sagemaker, uri, distribution)
+    sagemaker.client.create_training_job(**request)
+    job = sagemaker.wait(request["TrainingJobName"])
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    logs = streams_of(offline, request["TrainingJobName"])
+    assert sorted(logs) == ["algo-1", "algo-2"]
+    seen = [next(line for line in logs[host] if "Train matrix has" in line) for host in sorted(logs)]
+    assert [int(line.split("has ")[1].split(" ")[0]) for line in seen] == shares
+    assert [metric["MetricName"] for metric in job["FinalMetricDataList"]] == ["train:rmse"]
+    bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+    assert list(unpack(sagemaker.s3.get_object(Bucket=bucket, Key=key)["Body"].read())) == ["xgboost-model"]
+
+
+def test_an_instance_without_an_object_is_left_out(sagemaker, offline, channels):
+    request = on_two_hosts(sagemaker, channels["train"], "ShardedByS3Key")
+    sagemaker.client.create_training_job(**request)
+    assert sagemaker.wait(request["TrainingJobName"])["TrainingJobStatus"] == "Completed"
+    logs = streams_of(offline, request["TrainingJobName"])
+    assert any("Host algo-2 does not have training data." in line for line in logs["algo-2"])
+    assert any(line.startswith("[3]#011train-rmse") for line in logs["algo-1"])
+
+
+def test_a_failure_on_any_instance_fails_the_job(sagemaker, offline, unique):
+    key = unique("parts")
+    sagemaker.put(f"{key}/a.csv", b"1,2\n3,4\n")
+    request = on_two_hosts(sagemaker, sagemaker.put(f"{key}/b.csv", b"7\n"), "ShardedByS3Key")
+    sagemaker.client.create_training_job(**request)
+    job = sagemaker.wait(request["TrainingJobName"])
+    assert job["TrainingJobStatus"] == "Failed"
+    log = streams_of(offline, job["TrainingJobName"])["algo-2"]
+    assert any("Delimiter '7' is not found on line 7" in line for line in log)
+
+
+@pytest.mark.parametrize("image", ["linear-learner", "knn"])
+def test_the_other_algorithms_refuse_several_instances_by_name(sagemaker, channels, image):
+    request = on_two_hosts(
+        sagemaker, channels["train"], "FullyReplicated", image=f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{image}:1"
+    )
+    with pytest.raises(ClientError, match=f"does not support InstanceCount 2 for {image}") as error:
+        sagemaker.client.create_training_job(**request)
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_more_instances_than_the_quota_are_refused_in_awss_words(sagemaker, channels):
+    request = on_two_hosts(sagemaker, channels["train"], "FullyReplicated")
+    request["ResourceConfig"]["InstanceCount"] = 9
+    text = (
+        "The account-level service limit 'ml.m5.large for training job usage' is 8 Instances, with current "
+        "utilization of 0 Instances and a request delta of 9 Instances."
+    )
+    with pytest.raises(ClientError, match=text) as error:
+        sagemaker.client.create_training_job(**request)
+    assert code_of(error) == "ResourceLimitExceeded"
+
+
+def test_checkpoints_reach_s3_and_come_back_but_training_starts_anew(sagemaker, channels, unique):
+    prefix = unique("checkpoints")
+    config = {"S3Uri": f"s3://{sagemaker.bucket}/{prefix}"}
+    for _ in range(2):  # images 3.x look for other names than they write, so that nothing is resumed
+        job = sagemaker.train({"train": channels["train"]}, {"num_round": "3"}, CheckpointConfig=config)
+        assert job["TrainingJobStatus"] == "Completed" and job["CheckpointConfig"]["S3Uri"] == config["S3Uri"]
+        keys = [
+            found["Key"] for found in sagemaker.s3.list_objects_v2(Bucket=sagemaker.bucket, Prefix=prefix)["Contents"]
+        ]
+        assert keys == [f"{prefix}/xgboost-checkpoint_0.ubj"]
+        assert sum("#011train-rmse" in line for line in sagemaker.log(job["TrainingJobName"])) == 3
+
+
+def test_pipe_mode_fails_in_the_containers_words_and_fast_file_mode_reads_files(sagemaker, channels):
+    for mode, status in (("Pipe", "Failed"), ("FastFile", "Completed")):
+        request = sagemaker.request({"train": channels["train"]}, {"num_round": "1"})
+        request["AlgorithmSpecification"]["TrainingInputMode"] = mode
+        sagemaker.client.create_training_job(**request)
+        assert sagemaker.wait(request["TrainingJobName"])["TrainingJobStatus"] == status
+    log = sagemaker.log(request["TrainingJobName"])
+    assert not any("Pipe mode" in line for line in log)
+
+
+def test_predictions_of_k_folds_are_the_jobs_output(sagemaker, channels):
+    both = {name: channels[name] for name in ("train", "validation")}
+    job = sagemaker.train(both, {"num_round": "2", "_kfold": "2", "objective": "reg:squarederror"})
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+    for name, files in (("model", ["xgboost-model-0", "xgboost-model-1"]), ("output", ["predictions.csv"])):
+        body = sagemaker.s3.get_object(Bucket=bucket, Key=key.replace("model.tar.gz", f"{name}.tar.gz"))["Body"].read()
+        assert sorted(unpack(body)) == files
+
+
+def test_times_and_defaults_are_described(trained):
+    seconds = (trained["TrainingEndTime"] - trained["TrainingStartTime"]).total_seconds()
+    assert trained["TrainingTimeInSeconds"] == trained["BillableTimeInSeconds"] == max(1, round(seconds))
+    steps = {step["Status"]: step for step in trained["SecondaryStatusTransitions"]}
+    assert trained["TrainingStartTime"] == steps["Downloading"]["StartTime"]
+    assert trained["TrainingEndTime"] == steps["Uploading"]["EndTime"]
+    assert steps["Completed"]["StartTime"] == steps["Completed"]["EndTime"]
+    assert trained["OutputDataConfig"]["KmsKeyId"] == "" and trained["OutputDataConfig"]["CompressionType"] == "GZIP"
+    assert (
+        trained["InputDataConfig"][0]["CompressionType"] == trained["InputDataConfig"][0]["RecordWrapperType"] == "None"
+    )
+    specification = trained["AlgorithmSpecification"]
+    assert specification["EnableSageMakerMetricsTimeSeries"] is False
+    assert len(specification["MetricDefinitions"]) == 2 * 33
+    assert all(metric["Timestamp"].microsecond == 0 for metric in trained["FinalMetricDataList"])
+
+
+def test_a_long_reason_is_cut_at_1024_characters(sagemaker, channels):
+    job = sagemaker.train({"train": channels["train"]}, {"num_round": "1", "objective": "x" * 900})
+    assert len(job["FailureReason"]) == 1024
+    assert "is not in ['aft_loss_distribution'" in "\n".join(sagemaker.log(job["TrainingJobName"]))
+
+
+def test_a_role_that_may_not_write_fails_at_the_upload(sagemaker, channels, offline, unique):
+    trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sagemaker.amazonaws.com"},"Action":"sts:AssumeRole"}]}'  # noqa: E501
+    may = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:ListBucket","s3:GetObject"],"Resource":"*"}]}'  # noqa: E501
+    iam, name = offline.client("iam"), unique("reader")
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="read", PolicyDocument=may)
+    job = sagemaker.train({"train": channels["train"]}, {"num_round": "1"}, RoleArn=arn)
+    assert job["FailureReason"].startswith("ClientError: Artifact upload failed:Error 7: AccessDenied")
+    assert [step["Status"] for step in job["SecondaryStatusTransitions"]][-2:] == ["Uploading", "Failed"]
+    assert "ModelArtifacts" not in job or not job["ModelArtifacts"].get("S3ModelArtifacts")

@@ -10,7 +10,9 @@ OPERATIONS = {
     "CreateTrainingJob": Support(
         "real",
         "Built-in XGBoost (3.2-0, 3.0-5, 1.7-1, all trained by xgboost 3.2.0), Linear Learner and k-NN (programs of "
-        "the offline AWS with the same hyperparameters); one instance, File mode, from S3",
+        "the offline AWS with the same hyperparameters), from S3, in File or FastFile mode; XGBoost on up to 8 "
+        "instances, each a process, with xgboost's own collective between them, the others on one; checkpoints are "
+        "copied when the algorithm has ended; no script mode, no warm pools, no spot interruptions",
     ),
     "DescribeTrainingJob": REAL,
     "ListTrainingJobs": REAL,

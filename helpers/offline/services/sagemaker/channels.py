@@ -84,7 +84,7 @@ def download(kernel: Kernel, channel: dict[str, Any], folder: Path, host: int, h
     for position, source in enumerate(sources(kernel, channel)):
         if is_sharded and position % hosts != host:
             continue
-        target = folder / _inside(source.relative)
+        target = folder / inside(source.relative)
         target.parent.mkdir(parents=True, exist_ok=True)
         path = kernel.ports.objects.local_path(source.bucket, source.key)
         if channel.get("CompressionType") == "Gzip":
@@ -97,17 +97,21 @@ def download(kernel: Kernel, channel: dict[str, Any], folder: Path, host: int, h
             shutil.copyfile(path, target)
 
 
-def _inside(relative: str) -> str:
+def inside(relative: str) -> str:
     """The path without what would lead out of the folder."""
     parts = [part for part in PurePosixPath(relative).parts if part not in ("..", "/", ".")]
     return str(PurePosixPath(*parts)) if parts else "data"
 
 
-def configuration(channel: dict[str, Any]) -> dict[str, Any]:
-    """What the algorithm reads in inputdataconfig.json."""
+def configuration(channel: dict[str, Any], input_mode: str) -> dict[str, Any]:
+    """What the algorithm reads in inputdataconfig.json. `input_mode` is that of channels without one of their own.
+
+    A file that is streamed on demand (FastFile) looks like any other to the algorithm.
+    """
+    mode = channel.get("InputMode", input_mode)
     told = {
         "ContentType": channel.get("ContentType"),
-        "TrainingInputMode": channel.get("InputMode", "File"),
+        "TrainingInputMode": "Pipe" if mode == "Pipe" else "File",
         "S3DistributionType": channel["DataSource"]["S3DataSource"].get("S3DataDistributionType", "FullyReplicated"),
         "RecordWrapperType": channel.get("RecordWrapperType", "None"),
     }

@@ -15,6 +15,7 @@ from helpers.offline.services.sagemaker.records import TrainingJob
 from helpers.offline.services.sagemaker.store import Store, invalid, page
 
 PLACES = max(3, os.cpu_count() or 2)  # jobs that work at once; more wait in "Starting"
+MOST_HOSTS = 8  # of one job: each is a process on this machine
 CHANNEL_DEFAULTS = {"CompressionType": "None", "RecordWrapperType": "None"}
 INTERRUPTED = (
     "InternalServerError: The offline AWS ended while this training job was running. Please start the job again."
@@ -127,9 +128,7 @@ class TrainingJobs:
     def end(self) -> None:
         """The server ends: so do the processes of the jobs, which are found interrupted at the next start."""
         for run in list(self.runs.values()):
-            if run.process is not None and run.process.poll() is None:
-                run.job = _detached(run.job)
-                run.process.kill()
+            run.abandon()
 
     def _run(self, run: JobRun) -> None:
         try:
@@ -162,8 +161,22 @@ class TrainingJobs:
         resources = request.get("ResourceConfig") or {}
         if "InstanceType" not in resources or "InstanceCount" not in resources:
             raise invalid("ResourceConfig needs InstanceType and InstanceCount.")
-        if resources["InstanceCount"] > 1:
-            raise AwsError("NotImplemented", "The offline AWS trains with InstanceCount 1.", 501)
+        if resources["InstanceCount"] > 1 and image.algorithm != "xgboost":
+            raise AwsError(
+                "NotImplemented",
+                f"The offline AWS does not support InstanceCount {resources['InstanceCount']} for {image.algorithm}; "
+                "it trains on one host. XGBoost trains on several.",
+                501,
+            )
+        if resources["InstanceCount"] > MOST_HOSTS:
+            raise AwsError(
+                "ResourceLimitExceeded",
+                f"The account-level service limit '{resources['InstanceType']} for training job usage' is {MOST_HOSTS} "
+                "Instances, with current utilization of 0 Instances and a request delta of "
+                f"{resources['InstanceCount']} Instances. Please use AWS Service Quotas to request an increase for "
+                "this quota. If AWS Service Quotas is not available, contact AWS support to request an increase for "
+                "this quota.",
+            )
         roles.check_trust(self.kernel, request["RoleArn"])
         channels.check(self.kernel, region, request["RoleArn"], request.get("InputDataConfig", []))
         return image
@@ -171,13 +184,6 @@ class TrainingJobs:
     def check_objective(self, image: images.Image, metric: str) -> None:
         """Raises AwsError where a tuning job of this algorithm cannot have that objective."""
         _regex_of(job_metrics.injected(image), metric)
-
-
-def _detached(job: TrainingJob) -> TrainingJob:
-    """A copy, so that what the ending run still notes does not reach the record."""
-    from copy import deepcopy
-
-    return deepcopy(job)
 
 
 def _regex_of(definitions: list[dict[str, str]], objective: str) -> str:
@@ -221,6 +227,7 @@ def description(job: TrainingJob) -> dict[str, Any]:
         "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
         "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
         "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
+        "CheckpointConfig": request.get("CheckpointConfig"),
         "Environment": request.get("Environment"),
     }
     if job.started and job.ended:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from helpers.offline.services.sagemaker.job_run import environment
+from helpers.offline.services.sagemaker.job_host import environment
 from helpers.offline.services.sagemaker.store import invalid
 
 FIRST_RANDOM = 3  # points before a Gaussian process has anything to say

@@ -18,7 +18,11 @@ PROGRAMS = {"xgboost": "xgboost_job", "linear-learner": "linear_learner", "knn":
 
 def main(algorithm: str, directory: str) -> int:
     threading.Thread(target=_end_with_the_server, daemon=True).start()
-    job = JobDirectory(Path(directory))
+    return run(algorithm, JobDirectory(Path(directory)))
+
+
+def run(algorithm: str, job: JobDirectory) -> int:
+    """The exit code: 0; 1 for a failure of the algorithm; 2 for a mistake of the customer that it knows."""
     try:
         program = importlib.import_module(f"{__package__}.{PROGRAMS[algorithm]}")
         return program.main(job)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 
 class JobDirectory:
-    """input/config/*.json, input/data/<channel>/, model/, output/failure."""
+    """input/config/*.json, input/data/<channel>/, checkpoints/, model/, output/failure, output/data/."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.model = path / "model"
         self.failure = path / "output" / "failure"
+        self.output_data = path / "output" / "data"
+        self.shared = path.parent  # where the hosts of a job leave word for each other
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """Where checkpoints go; None where the job keeps none."""
+        folder = self.path / "checkpoints"
+        return folder if folder.is_dir() else None
 
     @property
     def hyperparameters(self) -> dict[str, str]:
@@ -56,8 +63,3 @@ def say(text: str) -> None:
 def framework_log(text: str, level: str = "INFO") -> None:
     """A log line as the XGBoost container writes it."""
     say(f"[{datetime.now(UTC):%Y-%m-%d:%H:%M:%S}:{level}] {text}")
-
-
-def batches(lines: list[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(lines), size):
-        yield lines[start : start + size]

@@ -1,28 +1,60 @@
-"""RecordIO-protobuf, the format of Amazon's own algorithms: dense float records with one label."""
+"""RecordIO-protobuf, the format of Amazon's own algorithms: records of dense or sparse numbers with one label.
+
+Source: the developer guide, "Common data formats for training" (the framing and the message Record).
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 MAGIC = 0xCED7230A
+_FEATURES, _LABEL = 1, 2  # maps of the message Record, from a name to a Value
 _KINDS = {2: ("f", 4), 3: ("d", 8), 7: ("i", 4)}  # field of Value: float32, float64, int32 tensor
 
 
-def read_file(path: Path) -> Any:
-    """A table, label first. Raises ValueError."""
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """`keys` is None where the tensor is dense; then `shape` may be 0."""
+
+    values: Sequence[float]
+    keys: Sequence[int] | None
+    shape: int
+
+
+def read(files: Sequence[Path]) -> tuple[Any, Any]:
+    """(features, labels) of all records: an array of shape (rows, columns), or a scipy CSR matrix where the first
+    record is sparse; labels as float32 of shape (rows,). Raises ValueError.
+    """
     import numpy
 
-    rows = [[*_values(record, 2)[:1], *_values(record, 1)] for record in records(path.read_bytes())]
-    if len({len(row) for row in rows}) != 1:
+    found = [(_tensor(record, _FEATURES), _tensor(record, _LABEL)) for path in files for record in records(path)]
+    if not found:
+        raise ValueError("there is no record")
+    if not all(label.values for _, label in found):
+        raise ValueError("a record has no label")
+    labels = numpy.array([label.values[0] for _, label in found], dtype="float32")
+    if found[0][0].keys is not None:
+        return _sparse([features for features, _ in found]), labels
+    if len({len(features.values) for features, _ in found}) != 1:
         raise ValueError("records of different lengths")
-    return numpy.array(rows, dtype="float32")
+    return numpy.array([features.values for features, _ in found], dtype="float32"), labels
 
 
-def records(data: bytes) -> Iterator[bytes]:
-    position = 0
+def read_file(path: Path) -> Any:
+    """A dense table, label first; what a sparse record does not name is 0. Raises ValueError."""
+    import numpy
+
+    features, labels = read([path])
+    dense = features if isinstance(features, numpy.ndarray) else features.toarray()
+    return numpy.column_stack([labels, dense]).astype("float32", copy=False)
+
+
+def records(path: Path) -> Iterator[bytes]:
+    data, position = path.read_bytes(), 0
     while position < len(data):
         if position + 8 > len(data):
             raise ValueError("a record is cut off")
@@ -33,8 +65,21 @@ def records(data: bytes) -> Iterator[bytes]:
         position += 8 + (length + 3) // 4 * 4
 
 
-def _values(record: bytes, wanted: int) -> list[float]:
-    """The numbers of the record's features (1) or label (2): map entries of Value messages of tensors."""
+def _sparse(rows: list[Tensor]) -> Any:
+    import numpy
+    from scipy.sparse import csr_matrix
+
+    if any(row.keys is None or len(row.keys) != len(row.values) for row in rows):
+        raise ValueError("a sparse record needs as many keys as values")
+    ends = numpy.cumsum([0, *(len(row.values) for row in rows)])
+    keys = numpy.concatenate([numpy.asarray(row.keys, dtype="int64") for row in rows])
+    values = numpy.concatenate([numpy.asarray(row.values, dtype="float32") for row in rows])
+    columns = max(max(row.shape for row in rows), int(keys.max(initial=-1)) + 1)
+    return csr_matrix((values, keys, ends), shape=(len(rows), columns))
+
+
+def _tensor(record: bytes, wanted: int) -> Tensor:
+    """The numbers of the record's features or label: map entries, of Value messages, of tensors."""
     for field, entry in _fields(record):
         if field != wanted:
             continue
@@ -44,42 +89,48 @@ def _values(record: bytes, wanted: int) -> list[float]:
             for kind, tensor in _fields(value):
                 if kind in _KINDS:
                     return _numbers(tensor, *_KINDS[kind])
-    return []
+    return Tensor([], None, 0)
 
 
-def _numbers(tensor: bytes, code: str, size: int) -> list[float]:
-    numbers: list[float] = []
-    for field, values in _fields(tensor):
-        if field == 2:
-            raise ValueError("sparse tensors are not supported offline")
-        if field == 1:
-            if code == "i":
-                numbers += _varints(values)
-            else:
-                numbers += struct.unpack(f"<{len(values) // size}{code}", values)
-    return numbers
+def _numbers(tensor: bytes, code: str, size: int) -> Tensor:
+    values: list[float] = []
+    keys: list[int] = []
+    shape: list[int] = []
+    for field, content in _fields(tensor):
+        match field:
+            case 1 if code == "i":
+                values += _varints(content)
+            case 1:
+                values += struct.unpack(f"<{len(content) // size}{code}", content)
+            case 2:
+                keys += _varints(content)
+            case 3:
+                shape += _varints(content)
+    is_sparse = bool(keys) or bool(shape and shape[-1] != len(values))
+    return Tensor(values, keys if is_sparse else None, shape[-1] if shape else 0)
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """(number, content) of each field; a plain number comes in its own encoding."""
     position = 0
     while position < len(message):
         key, position = _varint(message, position)
+        start = position
         match key & 7:
             case 0:
-                value, position = _varint(message, position)
-                yield key >> 3, _encoded(value)
+                _, position = _varint(message, position)
             case 1:
-                yield key >> 3, message[position : position + 8]
                 position += 8
             case 2:
-                length, position = _varint(message, position)
-                yield key >> 3, message[position : position + length]
-                position += length
+                length, start = _varint(message, position)
+                position = start + length
             case 5:
-                yield key >> 3, message[position : position + 4]
                 position += 4
             case _:
                 raise ValueError("a record is not a protobuf message")
+        if position > len(message):
+            raise ValueError("a record is cut off")
+        yield key >> 3, message[start:position]
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
@@ -96,12 +147,9 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _varints(data: bytes) -> list[int]:
+    """int32 values are sent as 64-bit two's complement."""
     values, position = [], 0
     while position < len(data):
         value, position = _varint(data, position)
-        values.append(value)
+        values.append(value - (1 << 64) if value >= 1 << 63 else value)
     return values
-
-
-def _encoded(value: int) -> bytes:
-    return bytes([value & 0x7F]) if value < 0x80 else b"\x00"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from helpers.offline.services.sagemaker.algorithms.errors import UserError
+from helpers.offline.services.sagemaker.algorithms.errors import AlgorithmError, UserError
 
 INFINITY = float("inf")
 
@@ -70,8 +70,10 @@ OBJECTIVES = (
     *("reg:logistic", "reg:gamma", "reg:pseudohubererror", "reg:squaredlogerror", "reg:absoluteerror", "reg:tweedie"),
     *("survival:aft", "survival:cox"),
 )
-_UPDATERS = ("grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_quantile_histmaker")
-_OTHER_UPDATERS = ("grow_gpu_hist", "sync", "refresh", "prune", "shotgun", "coord_descent")
+_GROWERS = ("grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_quantile_histmaker")
+_OTHER_UPDATERS = ("grow_gpu_hist", "sync", "refresh", "prune")
+_LINEAR_UPDATERS = ("shotgun", "coord_descent")
+UPDATERS = [*_GROWERS, *_OTHER_UPDATERS, *_LINEAR_UPDATERS]
 _RATE = {"low": 0, "high": 1}
 _SHARE = {"low": 0, "high": 1, "low_open": True}
 
@@ -96,7 +98,7 @@ PARAMETERS: dict[str, Parameter] = {
     "tree_method": _category("auto", "exact", "approx", "hist", "gpu_hist"),
     "sketch_eps": _real(0, 1, low_open=True, high_open=True),
     "scale_pos_weight": _real(0, low_open=True),
-    "updater": Parameter(lambda text: text.split(","), [*_UPDATERS, *_OTHER_UPDATERS]),
+    "updater": Parameter(lambda text: text.split(","), "updaters"),
     "dsplit": _category("row", "col"),
     "refresh_leaf": _integer(0, 1),
     "process_type": _category("default", "update"),
@@ -116,7 +118,7 @@ PARAMETERS: dict[str, Parameter] = {
     "objective": _category(*OBJECTIVES),
     "num_class": _integer(2),
     "base_score": _real(0),
-    "eval_metric": Parameter(lambda text: text.split(","), METRICS),
+    "eval_metric": Parameter(lambda text: text.split(","), "metrics"),
     "seed": Parameter(int, Interval(-(2**31), 2**31 - 1, True, True)),
     "num_parallel_tree": _integer(1),
     "prob_buffer_row": _real(1, low_open=True),
@@ -144,9 +146,6 @@ def validate(given: Mapping[str, str]) -> dict[str, Any]:
     given = {ALIASES.get(name, name): value for name, value in given.items() if not _SERVICE_PARAMETERS.match(name)}
     if "num_round" not in given:
         raise UserError("Missing required hyperparameter: num_round")
-    for name in given:
-        if name not in PARAMETERS:
-            raise UserError(f"Extraneous hyperparameter found: {name}")
     parsed = {name: _parse(name, value) for name, value in given.items()}
     for name, value in parsed.items():
         _check(name, value)
@@ -155,6 +154,8 @@ def validate(given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _parse(name: str, text: str) -> Any:
+    if name not in PARAMETERS:
+        raise UserError(f"Extraneous hyperparameter found: {name}")
     try:
         return PARAMETERS[name].parse(text)
     except (ValueError, SyntaxError) as error:
@@ -164,31 +165,41 @@ def _parse(name: str, text: str) -> Any:
 
 def _check(name: str, value: Any) -> None:
     allowed = PARAMETERS[name].allowed
-    if name in ("eval_metric", "updater"):
-        if not all(_is_metric(entry) if name == "eval_metric" else entry in allowed for entry in value):
-            raise UserError(f"Hyperparameter {name}: value {value} not in range {allowed}")
-    elif allowed == "monotone":
-        if not isinstance(value, tuple) or any(entry not in (-1, 0, 1) for entry in value):
-            raise UserError(f"Hyperparameter {name}: value {value} not in range [-1, 0, 1]")
-    elif allowed == "interaction":
-        if not isinstance(value, list) or not all(
-            isinstance(group, list) and all(isinstance(entry, int) and entry >= 1 for entry in group) for group in value
-        ):
-            raise UserError(f"Hyperparameter {name}: value {value} not in range [1, +inf)")
-    elif value not in allowed:
-        raise UserError(f"Hyperparameter {name}: {value} is not in {allowed}")
+    try:
+        match allowed:
+            case "metrics":
+                fits, shown = all(_is_metric(entry) for entry in value), METRICS
+            case "updaters":
+                fits, shown = all(entry in UPDATERS for entry in value), UPDATERS
+            case "monotone":
+                fits, shown = all(entry in (-1, 0, 1) for entry in value), [-1, 0, 1]
+            case "interaction":
+                fits, shown = all(entry >= 1 for group in value for entry in group), Interval(1)
+            case _:
+                if value not in allowed:
+                    raise UserError(f"Hyperparameter {name}: {value} is not in {allowed}")
+                return
+    except TypeError as error:
+        raise AlgorithmError(
+            f"Hyperparameter {name}: unexpected failure when validating {value} (caused by {type(error).__name__})"
+        ) from error
+    if not fits:
+        raise UserError(f"Hyperparameter {name}: value {value} not in range {shown}")
 
 
 def _is_metric(entry: str) -> bool:
-    name, at, threshold = entry.partition("@")
-    if not at:
+    if "@" not in entry:
         return entry in METRICS
+    name, threshold = (part.strip() for part in entry.split("@")[:2])
     if name not in ("error", "ndcg", "map"):
-        return False
+        raise UserError(
+            f"Metric '{entry}' is not supported. Parameter 'eval_metric' with customized threshold should be one of "
+            "these options: 'error', 'ndcg', 'map'."
+        )
     try:
-        float(threshold.rstrip("-"))
+        float(threshold)
     except ValueError:
-        return False
+        raise UserError(f"Threshold value 't' in '{name}@t' expects float input.") from None
     return True
 
 
@@ -220,10 +231,15 @@ def _check_updaters(given: Mapping[str, Any]) -> None:
     if updaters is None:
         return
     if given.get("booster") == "gblinear":
-        if len(updaters) != 1 or updaters[0] not in ("shotgun", "coord_descent"):
+        if len(updaters) != 1 or updaters[0] not in _LINEAR_UPDATERS:
             raise UserError("Linear updater should be one of these options: 'shotgun', 'coord_descent'.")
     elif given.get("process_type") == "update":
         if any(name not in ("refresh", "prune") for name in updaters):
             raise UserError("process_type 'update' can only be used with updater 'refresh' and 'prune'")
-    elif sum(name in (*_UPDATERS, "grow_gpu_hist") for name in updaters) > 1:
-        raise UserError("Only one tree grow plugin can be selected. Choose one from the following: grow_colmaker, …")
+    elif any(name in _LINEAR_UPDATERS for name in updaters):
+        raise UserError(f"Tree updater should be selected from these options: {[*_GROWERS, *_OTHER_UPDATERS]}")
+    elif sum(name in _GROWERS for name in updaters) > 1:
+        raise UserError(
+            "Only one tree grow plugin can be selected. Choose one from thefollowing: "  # the container's own blank
+            + ", ".join(f"'{name}'" for name in _GROWERS)
+        )

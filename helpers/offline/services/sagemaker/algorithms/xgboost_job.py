@@ -5,28 +5,43 @@ Source: aws/sagemaker-xgboost-container, algorithm_mode/train.py.
 
 from __future__ import annotations
 
-import signal
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from helpers.offline.services.sagemaker.algorithms import xgboost_data, xgboost_hyperparameters, xgboost_metrics
+from helpers.offline.services.sagemaker.algorithms import (
+    xgboost_callbacks,
+    xgboost_data,
+    xgboost_hyperparameters,
+    xgboost_metrics,
+)
 from helpers.offline.services.sagemaker.algorithms.errors import AlgorithmError, UserError
-from helpers.offline.services.sagemaker.algorithms.job_directory import JobDirectory, framework_log, say
+from helpers.offline.services.sagemaker.algorithms.job_directory import JobDirectory, framework_log
 
 MODEL_NAME = "xgboost-model"
 # Parts of xgboost's texts that the container takes for a mistake of its user.
 CUSTOMER_ERRORS = (
-    "Label must be in [0,1] for logistic regression",
-    "base_score must be in (0,1) for logistic loss",
-    "Check failed: base_score > 0.0f && base_score < 1.0f base_score must be in (0,1) for logistic loss",
-    "feature_names mismatch",
-    "label and prediction size not match",
-    "label must be nonnegative",
+    "label must be in [0,1] for logistic regression",
+    "label must be in [0, num_class)",
     "label must be discrete values in the range of [0, num_class)",
-    "Number of columns does not match number of features in booster",
-    "Must have at least 1 validation dataset for early stopping",
-    "Check failed: valid: Label contains NaN",
+    "Target is multiclass but average='binary'",
+    "feature_names mismatch",
+    "Check failed: preds.size() == info.labels_.size()",
+    "Check failed: !auc_error AUC: the dataset only contains pos or neg samples",
+    "Check failed: base_score > 0.0f && base_score < 1.0f base_score must be in (0,1) for logistic loss",
+    "label must be nonnegative",
+    "Parameter reg_lambda should be greater equal to 0",
 )
+
+
+@dataclass(slots=True)
+class Matrices:
+    """`both` is read where cross validation needs it; `validation` is None without data."""
+
+    train: Any
+    validation: Any
+    both: Any
 
 
 def main(job: JobDirectory) -> int:
@@ -45,74 +60,107 @@ def main(job: JobDirectory) -> int:
 
 
 def train(job: JobDirectory) -> None:
-    hyperparameters = xgboost_hyperparameters.validate(job.hyperparameters)
+    """Raises UserError or AlgorithmError."""
+    given = xgboost_hyperparameters.validate(job.hyperparameters)
     xgboost_data.check_channels(job)
-    threads = hyperparameters.setdefault("nthread", job.resources["threads"])
-    weights = bool(hyperparameters.pop("csv_weights", 0))
+    if given.pop("use_dask_gpu_training", "false") == "true":
+        raise UserError(
+            "Some configurations unsuitable for Dask GPU training were found: the instance type has no GPU, and the "
+            "offline AWS has none at all."
+        )
+    if "updater" in given:
+        given["updater"] = ",".join(given["updater"])
+    threads = given.setdefault("nthread", job.resources["threads"])
+    weights = bool(given.pop("csv_weights", 0))
+    if "validation" in job.channels:
+        xgboost_data.warn_of_duplicates(job)
     _import_xgboost()
-    matrices = {
-        name: xgboost_data.matrix(job, name, csv_weights=weights, threads=threads) for name in ("train", "validation")
-    }
+
+    def read(*channels: str) -> Any:
+        return xgboost_data.matrix(job, channels, csv_weights=weights, threads=threads)
+
+    matrices = Matrices(read("train"), read("validation"), None)
+    if "_kfold" in given:
+        matrices.both = read("train", "validation") if matrices.validation is not None else matrices.train
+    if len(job.resources["hosts"]) > 1:
+        from helpers.offline.services.sagemaker.algorithms import xgboost_cluster
+
+        xgboost_cluster.run(job, matrices, lambda is_master: boost(job, given, matrices, is_master))
+        return
+    if matrices.train is None:
+        raise xgboost_data.no_data("train")
+    if "validation" in job.channels and matrices.validation is None:
+        raise xgboost_data.no_data("validation")
     framework_log("Single node training.")
-    _boost(job, hyperparameters, matrices["train"], matrices["validation"])
+    boost(job, given, matrices, True)
 
 
 def _import_xgboost() -> None:
     """Without scikit-learn, which xgboost would import for wrappers that nobody uses here (1 s, 100 MB)."""
+    if "xgboost" in sys.modules:
+        return
     sys.modules["sklearn"] = None  # type: ignore[assignment]
     import xgboost  # noqa: F401
 
     del sys.modules["sklearn"]
 
 
-def _boost(job: JobDirectory, given: dict[str, Any], matrix: Any, validation: Any) -> None:
-    import xgboost
+def boost(job: JobDirectory, given: dict[str, Any], matrices: Matrices, is_master: bool) -> None:
+    """Trains on this host's matrices, together with the other hosts where there are any; the master saves.
 
+    Raises UserError or AlgorithmError.
+    """
+    given = dict(given)
     rounds = given.pop("num_round")
-    tuning_metric = given.pop("_tuning_objective_metric", "").rpartition(":")[2]
-    listed = given.pop("eval_metric", [])
-    patience = given.pop("early_stopping_rounds", None)
-    saves_early = given.pop("save_model_on_termination", "false") == "true"
-    for unknown in ("_kfold", "_num_cv_round", "use_dask_gpu_training", "deterministic_histogram"):
-        if unknown in given and unknown == "_kfold":
-            raise UserError("The offline AWS does not support the hyperparameter _kfold.")
-        given.pop(unknown, None)
-    native, computed = _split_metrics(list(dict.fromkeys([*listed, *filter(None, [tuning_metric])])), given)
-    if native:
-        given["eval_metric"] = native
-    callbacks: list[Any] = [xgboost.callback.EvaluationMonitor(logger=_print_line)]
-    stopping_metric = tuning_metric or (listed[-1] if listed else None)
-    if patience and validation is not None and stopping_metric:
-        callbacks.append(
-            xgboost.callback.EarlyStopping(
-                patience,
-                metric_name=stopping_metric,
-                data_name="validation",
-                maximize=stopping_metric.partition("@")[0] in xgboost_hyperparameters.MAXIMIZED,
-                save_best=True,
-            )
-        )
-    if saves_early:
-        callbacks.append(_save_each_round(job))
-    watched = [(matrix, "train")] + ([(validation, "validation")] if validation is not None else [])
-    framework_log(f"Train matrix has {matrix.num_row()} rows and {matrix.num_col()} columns")
-    if validation is not None:
-        framework_log(f"Validation matrix has {validation.num_row()} rows")
+    tuned = given.pop("_tuning_objective_metric", None)
+    listed: list[str] = given.pop("eval_metric", [])
+    plan = xgboost_callbacks.Plan(
+        patience=given.pop("early_stopping_rounds", None),
+        metric=tuned.rpartition(":")[2] if tuned else (listed[-1] if listed else None),
+        has_validation=matrices.validation is not None,
+        saves_early=given.pop("save_model_on_termination", "false") == "true",
+        is_master=is_master,
+    )
+    if tuned:
+        framework_log(f"Setting up HPO optimized metric to be : {plan.metric}")
+    native, computed = _split_metrics(_union([plan.metric] if tuned else [], listed), given)
+    given |= {"eval_metric": native} if native else {}
+    options = {"num_boost_round": rounds, "custom_metric": xgboost_metrics.custom_metric(computed)}
+    folds, repeats = given.pop("_kfold", None), given.pop("_num_cv_round", 1)
+    framework_log(f"Train matrix has {matrices.train.num_row()} rows and {matrices.train.num_col()} columns")
+    if matrices.validation is not None:
+        framework_log(f"Validation matrix has {matrices.validation.num_row()} rows")
     try:
-        booster = xgboost.train(
-            given,
-            matrix,
-            num_boost_round=rounds,
-            evals=watched,
-            custom_metric=xgboost_metrics.custom_metric(computed) if computed else None,
-            callbacks=callbacks,
-            verbose_eval=False,
-        )
+        if folds is None:
+            boosters = [_train(job, given, matrices, plan, options)]
+            names = [MODEL_NAME]
+        else:
+            from helpers.offline.services.sagemaker.algorithms import xgboost_cross_validation
+
+            boosters = xgboost_cross_validation.run(job, given, matrices, plan, options, folds, repeats)
+            names = [f"{MODEL_NAME}-{number}" for number in range(len(boosters))]
     except Exception as error:
         if any(text in str(error) for text in CUSTOMER_ERRORS):
             raise UserError(str(error)) from None
         raise AlgorithmError(f"XGB train call failed with exception:\n {error}") from error
-    _save(job, booster)
+    if is_master:
+        for name, booster in zip(names, boosters, strict=True):
+            save(booster, job.model / name)
+
+
+def _train(job: JobDirectory, given: dict[str, Any], matrices: Matrices, plan: Any, options: dict[str, Any]) -> Any:
+    import xgboost
+
+    watched = [(matrices.train, "train")]
+    if matrices.validation is not None:
+        watched.append((matrices.validation, "validation"))
+    callbacks = xgboost_callbacks.build(plan, job, MODEL_NAME)
+    return xgboost.train(given, matrices.train, evals=watched, callbacks=callbacks, verbose_eval=False, **options)
+
+
+def _union(tuned: list[str], listed: list[str]) -> list[str]:
+    """As the container has it: sorted where both are given, so that all hosts have the same order."""
+    return sorted({*tuned, *listed}) if tuned and listed else list(dict.fromkeys(tuned or listed))
 
 
 def _split_metrics(names: list[str], given: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -120,7 +168,8 @@ def _split_metrics(names: list[str], given: dict[str, Any]) -> tuple[list[str], 
 
     The container computes rmse itself; where it is the objective's own metric, xgboost's is the same number.
     """
-    squared = given.get("objective", "reg:squarederror") in ("reg:squarederror", "reg:linear")
+    objective = given.get("objective", "multi:softmax" if "num_class" in given else "reg:squarederror")
+    squared = objective in ("reg:squarederror", "reg:linear")
     computed = [name for name in names if name in xgboost_metrics.COMPUTED and not (name == "rmse" and squared)]
     native = [name for name in names if name not in computed]
     if native == ["rmse"] and squared and computed:
@@ -128,24 +177,9 @@ def _split_metrics(names: list[str], given: dict[str, Any]) -> tuple[list[str], 
     return native, computed
 
 
-def _print_line(line: str) -> None:
-    say(line.rstrip("\n"))
-
-
-def _save(job: JobDirectory, booster: Any) -> None:
-    job.model.mkdir(parents=True, exist_ok=True)
-    path = job.model / MODEL_NAME
-    path.write_bytes(bytes(booster.save_raw("ubj")))
-
-
-def _save_each_round(job: JobDirectory) -> Any:
-    import xgboost
-
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-
-    class SaveEachRound(xgboost.callback.TrainingCallback):
-        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-            _save(job, model)
-            return False
-
-    return SaveEachRound()
+def save(booster: Any, path: Path) -> None:
+    """In UBJSON, whatever the name; whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.parent.with_name(f"{path.name}.unfinished")
+    unfinished.write_bytes(bytes(booster.save_raw("ubj")))
+    unfinished.replace(path)

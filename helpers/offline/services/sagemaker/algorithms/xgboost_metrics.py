@@ -39,12 +39,10 @@ _NUMBERS: dict[str, Callable[[numpy.ndarray, numpy.ndarray], float]] = {
 COMPUTED = {*_CLASSES, *_NUMBERS}
 
 
-def needs_sklearn(names: Sequence[str]) -> bool:
-    return any(name in _CLASSES for name in names)
-
-
-def custom_metric(names: Sequence[str]) -> Callable[[numpy.ndarray, Any], list[tuple[str, float]]]:
-    """xgboost.train's custom_metric for these names."""
+def custom_metric(names: Sequence[str]) -> Callable[[numpy.ndarray, Any], list[tuple[str, float]]] | None:
+    """xgboost.train's custom_metric for these names; None without any."""
+    if not names:
+        return None
 
     def evaluate(predicted: numpy.ndarray, matrix: Any) -> list[tuple[str, float]]:
         labels = matrix.get_label()

@@ -1,0 +1,129 @@
+"""One host of a training job: its directory laid out as /opt/ml, its process, and its log."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from helpers.offline.kernel import Kernel
+from helpers.offline.services.sagemaker import channels, images
+from helpers.offline.services.sagemaker.job_log import ContainerLog
+from helpers.offline.services.sagemaker.records import TrainingJob
+
+PROGRAM = "helpers.offline.services.sagemaker.algorithms"
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+GRACE_S = 120.0  # between SIGTERM and SIGKILL
+
+
+class JobHost:
+    """`number` counts from 0: algo-1, algo-2, …"""
+
+    def __init__(self, kernel: Kernel, job: TrainingJob, number: int, directory: Path) -> None:
+        self.kernel = kernel
+        self.job = job
+        self.number = number
+        self.name = f"algo-{number + 1}"
+        self.directory = directory / self.name
+        self.log = ContainerLog(kernel, job.region, LOG_GROUP, f"{job.name}/{self.name}-{int(time.time())}")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Downloads the host's share of the channels and writes what the algorithm reads. Raises AwsError, OSError."""
+        request = self.job.request
+        config = self.directory / "input" / "config"
+        for folder in (config, self.directory / "model", self.directory / "output" / "data"):
+            folder.mkdir(parents=True)
+        given = request.get("InputDataConfig", [])
+        count = request["ResourceConfig"]["InstanceCount"]
+        for channel in given:
+            folder = self.directory / "input" / "data" / channel["ChannelName"]
+            channels.download(self.kernel, channel, folder, self.number, count)
+        image = images.built_in(request["AlgorithmSpecification"]["TrainingImage"])
+        assert image is not None
+        mode = request["AlgorithmSpecification"].get("TrainingInputMode", "File")
+        documents = {
+            "hyperparameters": request.get("HyperParameters", {}),
+            "inputdataconfig": {entry["ChannelName"]: channels.configuration(entry, mode) for entry in given},
+            "resourceconfig": {
+                "current_host": self.name,
+                "hosts": [f"algo-{number + 1}" for number in range(count)],
+                "threads": max(1, threads_of(request["ResourceConfig"]["InstanceType"]) // count),
+                "image_version": image.version,
+            },
+        }
+        for name, document in documents.items():
+            (config / f"{name}.json").write_text(json.dumps(document))
+
+    def start(self, algorithm: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", PROGRAM, algorithm, str(self.directory)],
+            cwd=self.directory,
+            env=environment(self.directory),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def follow(self, seen: Callable[[str], None]) -> int:
+        """Reads the log to its end, `seen` is called with each line; the exit code."""
+        assert self.process is not None and self.process.stdout is not None and self.process.stdin is not None
+        try:
+            for raw in io.TextIOWrapper(self.process.stdout, "utf-8", "replace"):  # type: ignore[arg-type]
+                line = raw.rstrip("\r\n").replace("\t", "#011")
+                seen(line)
+                self.log.add(line)
+            return self.process.wait()
+        finally:
+            self.process.stdin.close()
+            self.log.flush()
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def terminate(self, grace_s: float = GRACE_S) -> None:
+        process = self.process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            timer = threading.Timer(grace_s, process.kill)
+            timer.daemon = True
+            timer.start()
+
+    def kill(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+
+    def failure(self) -> str:
+        """What the algorithm wrote about its failure."""
+        written = self.directory / "output" / "failure"
+        return written.read_text() if written.exists() else ""
+
+
+_SIZES = {"medium": 2, "large": 2, "xlarge": 4}
+
+
+def threads_of(instance_type: str) -> int:
+    """The instance type's vCPUs, as far as this machine has them."""
+    size = instance_type.rpartition(".")[2]
+    number = size.removesuffix("xlarge")
+    vcpus = 4 * int(number) if number.isdigit() else _SIZES.get(size, 2)
+    return max(1, min(vcpus, os.cpu_count() or 2))
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """A training process inherits nothing that would let it call AWS or find the workspace's keys."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LANG", "LC_ALL") if name in os.environ}
+    return kept | {
+        "HOME": str(directory),
+        "TMPDIR": str(directory),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
