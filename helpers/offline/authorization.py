@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from helpers.offline import actions, policies
+from helpers.offline import actions, policies, resource_policies
 from helpers.offline.actions import Need
 from helpers.offline.kernel import AwsError, Call, Principal
 from helpers.offline.policies import Decision, Request
@@ -87,20 +87,11 @@ class Authorizer:
         return ""
 
     def _resource_decision(self, principal: Principal, request: Request) -> Decision:
-        document = bucket_policy(self.account_id, request.resources[0]) if request.action.startswith("s3:") else None
+        document = resource_policies.document_of(self.account_id, request.action, request.resources[0])
         if document is None:
             return Decision.IMPLICIT_DENY
-        names = (principal.arn, principal.role_arn or "", f"arn:aws:iam::{self.account_id}:root", self.account_id)
-        decision = Decision.IMPLICIT_DENY
-        for statement in policies.statements(document):
-            if not policies.principal_matches(statement, aws=names) or not policies.applies(statement, request):
-                continue
-            if statement.get("Effect") == "Deny":
-                return Decision.EXPLICIT_DENY
-            # Naming the account only lets the account's own policies decide; naming the role decides.
-            if policies.principal_matches(statement, aws=names[:2]):
-                decision = Decision.ALLOW
-        return decision
+        own = tuple(filter(None, (principal.arn, principal.role_arn)))
+        return resource_policies.of_role(document, self.account_id, own, request)
 
     def _context(
         self, principal: Principal, region: str, role: Any, of_need: Mapping[str, tuple[str, ...]]
@@ -170,14 +161,6 @@ def session_policy(account_id: str, call: Call) -> str | None:
         if token and session.session_token == token:
             return session.policy or None
     return None
-
-
-def bucket_policy(account_id: str, resource: str) -> str | None:
-    from moto.s3.models import s3_backends
-
-    bucket = s3_backends[account_id]["aws"].buckets.get(resource.removeprefix("arn:aws:s3:::").partition("/")[0])
-    policy = getattr(bucket, "policy", None)
-    return _text(policy) if policy else None
 
 
 def _text(document: Any) -> str:

@@ -40,6 +40,14 @@ NOBODY = Principal("", "nobody")
 
 
 READS = ("Get", "List", "Describe", "Head", "Simulate", "Filter", "Search", "Test")
+# Operations after which a role's call may be decided otherwise, besides all of IAM's.
+CHANGES_OF_POLICIES = frozenset(
+    (
+        *("PutBucketPolicy", "DeleteBucketPolicy", "DeleteBucket", "AddPermission", "RemovePermission"),
+        *("SetTopicAttributes", "SetQueueAttributes", "DeleteTopic", "DeleteQueue", "DeleteFunction"),
+        *("CreateTopic", "CreateQueue"),
+    )
+)
 # Changes that are not on disk one by one when they are acknowledged: their services keep them by themselves, or may
 # lose the last second of them.
 DATA_PLANE = frozenset(
@@ -183,7 +191,7 @@ class Front:
         """After a change: decisions are taken anew, and the change is on disk before it is acknowledged."""
         if call.operation.startswith(READS):
             return
-        if call.service == "iam" or call.operation in ("PutBucketPolicy", "DeleteBucketPolicy", "DeleteBucket"):
+        if call.service == "iam" or call.operation in CHANGES_OF_POLICIES:
             self.authorizer.forget()
         if call.operation in DATA_PLANE:
             return

@@ -144,7 +144,7 @@ class Functions(Protocol):
 
 
 class Topics(Protocol):
-    """SNS. Returns the message's id."""
+    """SNS. Returns the message's id. The topic's policy is asked about `source_principal`, None asks nothing."""
 
     def publish(
         self,
@@ -153,7 +153,23 @@ class Topics(Protocol):
         *,
         subject: str | None = None,
         attributes: Mapping[str, Any] | None = None,
+        source_principal: str | None = None,
+        source_arn: str = "",
     ) -> str: ...
+
+
+class Queues(Protocol):
+    """SQS. The queue's policy is asked about `source_principal`, None asks nothing. Attributes as SQS writes them."""
+
+    def send(
+        self,
+        queue_arn: str,
+        body: str,
+        *,
+        attributes: Mapping[str, Any] | None = None,
+        source_principal: str | None = None,
+        source_arn: str = "",
+    ) -> None: ...
 
 
 class Streams(Protocol):
@@ -220,6 +236,7 @@ class Ports:
 
     functions: Functions
     topics: Topics
+    queues: Queues
     streams: Streams
     metrics: Metrics
     logs: Logs

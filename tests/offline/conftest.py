@@ -93,3 +93,41 @@ def make_stream(offline, bucket, unique, service_role, eventually):
         return name, arn
 
     return make
+
+
+@pytest.fixture
+def make_queue(offline, unique):
+    """make_queue("sns", …) -> (URL, ARN) of an empty queue that these services may send to."""
+    sqs = offline.client("sqs")
+
+    def make(*services: str):
+        url = sqs.create_queue(QueueName=unique("queue"))["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        if services:
+            statement = {
+                "Effect": "Allow",
+                "Principal": {"Service": [f"{service}.amazonaws.com" for service in services]},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+            }
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        return url, arn
+
+    return make
+
+
+@pytest.fixture
+def letters(offline):
+    """letters(url) -> the bodies of the messages that are in the queue now; they are taken out."""
+    sqs = offline.client("sqs")
+
+    def read(url: str) -> list[str]:
+        bodies = []
+        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            bodies += [message["Body"] for message in found]
+            for message in found:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
+
+    return read

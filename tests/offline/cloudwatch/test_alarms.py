@@ -112,12 +112,11 @@ def test_many_values_arrive_compressed_and_are_all_counted(offline, metric):
 
 
 def test_an_alarm_goes_off_within_seconds_of_its_period_tells_the_topic_and_recovers(
-    offline, metric, unique, eventually
+    offline, metric, unique, eventually, make_queue
 ):
     sns, sqs = offline.client("sns"), offline.client("sqs")
     topic = sns.create_topic(Name=unique("alarms"))["TopicArn"]
-    url = sqs.create_queue(QueueName=unique("alarms"))["QueueUrl"]
-    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    url, queue = make_queue("sns")
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
     name = unique("alarm")
     put_alarm(offline, metric, name, AlarmActions=[topic], TreatMissingData="missing")

@@ -7,11 +7,9 @@ from botocore.exceptions import ClientError
 
 
 @pytest.fixture
-def queue(offline, unique):
-    """(URL, ARN) of an empty queue."""
-    sqs = offline.client("sqs")
-    url = sqs.create_queue(QueueName=unique("events"))["QueueUrl"]
-    return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+def queue(make_queue):
+    """(URL, ARN) of an empty queue that rules may send to."""
+    return make_queue("events")
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_a_filter_policy_keeps_other_messages_away(offline, topic, make_stream, 
 
 
 def test_a_function_gets_the_event_only_when_its_policy_lets_the_topic(
-    offline, topic, unique, service_role, bucket, objects, eventually
+    offline, topic, unique, service_role, bucket, objects, eventually, make_queue, letters
 ):
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as writer:
@@ -89,14 +89,12 @@ def test_a_function_gets_the_event_only_when_its_policy_lets_the_topic(
         Code={"ZipFile": archive.getvalue()},
         Environment={"Variables": {"BUCKET": bucket}},
     )["FunctionArn"]
-    queue_url = offline.client("sqs").create_queue(QueueName=unique("dead"))["QueueUrl"]
-    queue = offline.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
-    redrive = json.dumps({"deadLetterTargetArn": queue["Attributes"]["QueueArn"]})
+    queue_url, queue = make_queue("sns")
+    redrive = json.dumps({"deadLetterTargetArn": queue})
     sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn, Attributes={"RedrivePolicy": redrive})
 
     sns.publish(TopicArn=topic, Message="not allowed yet")
-    letters = offline.client("sqs").receive_message(QueueUrl=queue_url).get("Messages", [])
-    assert [json.loads(letter["Body"])["Message"] for letter in letters] == ["not allowed yet"]
+    assert [json.loads(letter)["Message"] for letter in letters(queue_url)] == ["not allowed yet"]
 
     functions.add_permission(
         FunctionName=name,

@@ -123,7 +123,13 @@ class Alarms:
                 )
             elif service == "sns":
                 subject, message = payloads.notification(alarm, change, region, self.kernel.account_id)
-                self.kernel.ports.topics.publish(action, message, subject=subject)
+                self.kernel.ports.topics.publish(
+                    action,
+                    message,
+                    subject=subject,
+                    source_principal="cloudwatch.amazonaws.com",
+                    source_arn=alarm.alarm_arn,
+                )
             elif service == "autoscaling":
                 self.kernel.ports.scaling.execute_policy(action, alarm.name, alarm.alarm_arn, change.new)
         except AwsError as error:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote
 
 from helpers.offline import fallthrough
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
-from helpers.offline.services.functions import lookup, package
+from helpers.offline.services.functions import destinations, lookup, package
 from helpers.offline.services.functions.service import FunctionService
 
 PYTHON_RUNTIME = re.compile(r"python3\.\d+")
@@ -69,6 +69,7 @@ class Control:
             )
         check_configuration(request)
         self.check_role(request["Role"])
+        self._check_letters(request, request["Role"])
         self._inline_code(request["Code"], call)
         answer = self._ask_moto(call, request)
         if answer.status < 300:
@@ -97,6 +98,8 @@ class Control:
             self.check_role(request["Role"])
         if "Environment" in request:
             request["Environment"].setdefault("Variables", {})
+        if request.get("DeadLetterConfig"):
+            self._check_letters(request, request.get("Role") or self._target(_name(call), call).function.role)
         answer = self._ask_moto(call, request)
         if answer.status < 300:
             target = self._target(_name(call), call)
@@ -135,14 +138,29 @@ class Control:
         return self._ask_moto(call)
 
     def put_event_invoke_config(self, call: Call) -> Answer:
-        self._target(_name(call), call).function.event_invoke_config.clear()  # moto would keep the first for ever
+        function = self._target(_name(call), call).function
+        self._check_destinations(json.loads(call.body), function.role)
+        function.event_invoke_config.clear()  # moto would keep the first for ever
         return self._ask_moto(call)
 
     def update_event_invoke_config(self, call: Call) -> Answer:
         function = self._target(_name(call), call).function
+        self._check_destinations(json.loads(call.body), function.role)
         earlier = function.event_invoke_config[-1].config if function.event_invoke_config else {}
         function.event_invoke_config.clear()
         return self._ask_moto(call, earlier | json.loads(call.body))
+
+    def _check_letters(self, request: dict[str, Any], role_arn: str) -> None:
+        target = (request.get("DeadLetterConfig") or {}).get("TargetArn")
+        if target:
+            if target.split(":")[2] not in ("sqs", "sns"):
+                raise invalid(f"The dead-letter target {target} is neither a queue nor a topic.")
+            destinations.check(self.kernel, role_arn, target)
+
+    def _check_destinations(self, request: dict[str, Any], role_arn: str) -> None:
+        for side in (request.get("DestinationConfig") or {}).values():
+            if (side or {}).get("Destination"):
+                destinations.check(self.kernel, role_arn, side["Destination"])
 
     # --- pieces ---
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.offline.kernel import AwsError, Kernel
-from helpers.offline.services.functions import lookup
+from helpers.offline.services.functions import destinations, lookup
 from helpers.offline.services.functions.environment import Outcome
 from helpers.offline.services.functions.pool import Throttled
 from helpers.offline.services.functions.service import FunctionService, _now
@@ -195,24 +195,27 @@ class EventQueue:
         if destination:
             record = _invocation_record(target, event, outcome, condition)
             await loop.run_in_executor(
-                self.kernel.blocking_pool, self._deliver, destination, json.dumps(record), record, {}
+                self.kernel.blocking_pool, self._deliver, target, destination, json.dumps(record), record, {}
             )
         if letters and which == "OnFailure":
             document = json.loads(outcome.payload) if outcome else {}
             attributes = {"RequestID": event.id, "ErrorCode": "200", "ErrorMessage": document.get("errorMessage", "")}
             text = base64.b64decode(event.payload).decode("utf-8", "replace")
-            await loop.run_in_executor(self.kernel.blocking_pool, self._deliver, letters, text, {}, attributes)
+            await loop.run_in_executor(self.kernel.blocking_pool, self._deliver, target, letters, text, {}, attributes)
 
-    def _deliver(self, arn: str, text: str, record: dict[str, Any], attributes: dict[str, str]) -> None:
-        service, region, name = arn.split(":")[2], arn.split(":")[3], arn.split(":", 5)[5]
+    def _deliver(
+        self, target: lookup.Target, arn: str, text: str, record: dict[str, Any], attributes: dict[str, str]
+    ) -> None:
+        """As the function's execution role, which must be allowed to."""
+        if refused := destinations.refusal(self.kernel, target.function.role, arn):
+            log.warning("what became of an event of %s is not told to %s: %s", target.arn, arn, refused)
+            return
+        service, region = arn.split(":")[2], arn.split(":")[3]
         if service == "sns":
             self.kernel.ports.topics.publish(arn, text)
         elif service == "sqs":
-            from moto.sqs.models import sqs_backends
-
             values = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items() if value}
-            sqs_backends[self.kernel.account_id][region].send_message(name, text, message_attributes=values or None)
-            self.kernel.mark_dirty("sqs")
+            self.kernel.ports.queues.send(arn, text, attributes=values)
         elif service == "lambda":
             self.put(arn, text.encode())
         elif service == "events":

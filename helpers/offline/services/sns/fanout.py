@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moto.sns.models import Subscription, Topic, sns_backends
-from moto.sqs.models import sqs_backends
 
-from helpers.offline import service_roles
+from helpers.offline import resource_policies, service_roles
 from helpers.offline.kernel import AwsError, Kernel
+from helpers.offline.resource_policies import Source
+from helpers.offline.services.sns import filters, retries
 from helpers.offline.services.sns.message import Message
+from helpers.offline.services.sns.retries import Pending, Retries
 
+SERVICE = "sns.amazonaws.com"
 log = logging.getLogger("offline.sns")
 
 
@@ -22,6 +25,7 @@ class Fanout:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self.retries = Retries(self.try_again, lambda: kernel.mark_dirty("sns retries"))
 
     def publish(
         self,
@@ -30,8 +34,19 @@ class Fanout:
         *,
         subject: str | None = None,
         attributes: Mapping[str, Any] | None = None,
+        source_principal: str | None = None,
+        source_arn: str = "",
     ) -> str:
-        """Raises AwsError where there is no such topic or SNS would not take the message."""
+        """Raises AwsError: no such topic, its policy does not let the source, SNS refuses the message."""
+        if source_principal is not None:
+            self.topic(topic_arn)
+            resource_policies.require(
+                self.kernel.account_id,
+                Source(source_principal, source_arn),
+                "sns:Publish",
+                topic_arn,
+                as_owner=source_principal == "cloudwatch.amazonaws.com",
+            )
         one = Message(message, subject[:100] if subject else None, dict(attributes or {}))
         one.check()
         self.deliver(self.topic(topic_arn), [one])
@@ -51,39 +66,62 @@ class Fanout:
         for subscription in list(topic.sns_backend.subscriptions.values()):
             if subscription.topic is not topic:
                 continue
-            matcher = subscription._filter_policy_matcher
-            passed = messages
-            if matcher is not None:
-                passed = [one for one in messages if matcher.matches(one.attributes, one.text)]
+            passed = filters.passed(subscription, messages)
             if passed:
                 self._send(topic, subscription, passed)
 
     def _send(self, topic: Topic, subscription: Subscription, messages: Sequence[Message]) -> None:
-        match subscription.protocol:
-            case "lambda":
-                for message in messages:
-                    self._try(topic, subscription, [message], self._to_lambda)
-            case "firehose":
-                self._try(topic, subscription, messages, self._to_firehose)
-            case "sqs":
-                for message in messages:
-                    self._try(topic, subscription, [message], self._to_queue)
-            case other:
-                log.info("a message to %s is not sent on to %s: offline, only kept subscriptions", topic.arn, other)
+        if subscription.protocol == "firehose":
+            self._try(topic, subscription, messages)
+            return
+        for message in messages:
+            self._try(topic, subscription, [message])
 
-    def _try(self, topic: Topic, subscription: Subscription, messages: Sequence[Message], send: Any) -> None:
+    def _try(self, topic: Topic, subscription: Subscription, messages: Sequence[Message]) -> None:
         try:
-            send(topic, subscription, messages)
+            self._deliver(topic, subscription, messages)
         except AwsError as error:
             log.warning("%s could not be delivered to %s: %s", topic.arn, subscription.endpoint, error)
-            self._to_dead_letter_queue(topic, subscription, messages)
+            if passes(error):
+                self.retries.put(Pending(topic.arn, subscription.arn, list(messages)))
+            else:
+                self._to_dead_letter_queue(topic, subscription, messages)
+
+    def try_again(self, pending: Pending) -> bool:
+        """Whether that was the last attempt, for better or worse."""
+        try:
+            topic = self.topic(pending.topic_arn)
+        except AwsError:
+            return True
+        subscription = topic.sns_backend.subscriptions.get(pending.subscription_arn)
+        if subscription is None:
+            return True
+        try:
+            self._deliver(topic, subscription, pending.messages)
+        except AwsError as error:
+            if passes(error) and pending.failures < retries.RETRIES:
+                return False
+            self._to_dead_letter_queue(topic, subscription, pending.messages)
+        except OSError as error:
+            log.warning("%s waits: %s", pending.subscription_arn, error)
+            return False
+        return True
+
+    def _deliver(self, topic: Topic, subscription: Subscription, messages: Sequence[Message]) -> None:
+        match subscription.protocol:
+            case "lambda":
+                self._to_lambda(topic, subscription, messages)
+            case "firehose":
+                self._to_firehose(topic, subscription, messages)
+            case "sqs":
+                self._to_queue(topic, subscription, messages)
 
     def _to_lambda(self, topic: Topic, subscription: Subscription, messages: Sequence[Message]) -> None:
         for message in messages:
             self.kernel.ports.functions.invoke_async(
                 subscription.endpoint,
                 message.lambda_event(topic.arn, subscription.arn),
-                source_principal="sns.amazonaws.com",
+                source_principal=SERVICE,
                 source_arn=topic.arn,
             )
 
@@ -101,22 +139,18 @@ class Fanout:
 
     def _to_queue(self, topic: Topic, subscription: Subscription, messages: Sequence[Message]) -> None:
         for message in messages:
-            attributes, body = None, message.text_for("sqs")
-            if is_raw(subscription):
-                attributes = queue_attributes(message)
-            else:
-                body = message.firehose_record(
-                    topic.arn, topic.sns_backend.region_name, subscription.arn, raw=False
-                ).decode()
-            self._enqueue(subscription.endpoint, body, attributes)
+            self._enqueue(topic, subscription, message, subscription.endpoint)
 
-    def _enqueue(self, queue_arn: str, body: str, attributes: dict[str, Any] | None = None) -> None:
-        region, name = queue_arn.split(":")[3], queue_arn.rpartition(":")[2]
-        backend = sqs_backends[self.kernel.account_id][region]
-        if name not in backend.queues:
-            raise AwsError("AWS.SimpleQueueService.NonExistentQueue", f"There is no queue {queue_arn}.")
-        backend.send_message(name, body, message_attributes=attributes)
-        self.kernel.mark_dirty("sqs")
+    def _enqueue(self, topic: Topic, subscription: Subscription, message: Message, queue_arn: str) -> None:
+        """As the subscription wants it: the text with its attributes, or the envelope."""
+        if is_raw(subscription):
+            body, attributes = message.text_for("sqs"), queue_attributes(message)
+        else:
+            envelope = message.envelope(topic.arn, topic.sns_backend.region_name, subscription.arn, "sqs")
+            body, attributes = json.dumps(envelope), {}
+        self.kernel.ports.queues.send(
+            queue_arn, body, attributes=attributes, source_principal=SERVICE, source_arn=topic.arn
+        )
 
     def _to_dead_letter_queue(self, topic: Topic, subscription: Subscription, messages: Sequence[Message]) -> None:
         policy = subscription.attributes.get("RedrivePolicy")
@@ -124,11 +158,15 @@ class Fanout:
             return
         target = json.loads(policy).get("deadLetterTargetArn", "")
         for message in messages:
-            line = message.firehose_record(topic.arn, topic.sns_backend.region_name, subscription.arn, raw=False)
             try:
-                self._enqueue(target, line.decode())
+                self._enqueue(topic, subscription, message, target)
             except AwsError as error:
                 log.warning("nor to its dead-letter queue: %s", error)
+
+
+def passes(error: AwsError) -> bool:
+    """Whether what went wrong may be right later: SNS repeats errors of the server, and none of the client."""
+    return error.status >= 500 and error.status != 501
 
 
 def is_raw(subscription: Subscription) -> bool:

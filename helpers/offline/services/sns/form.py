@@ -71,6 +71,15 @@ def attributes_of(fields: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return attributes
 
 
+def size_bytes(fields: Mapping[str, str]) -> int:
+    """What counts towards SNS's limit: the text, and names, types and values of the attributes."""
+    counted = len(fields.get("Message", "").encode())
+    for name, value in fields.items():
+        if name.startswith("MessageAttributes") and ATTRIBUTE.fullmatch(name):
+            counted += len(value.encode())
+    return counted
+
+
 def number(name: str, text: str) -> int | float:
     try:
         return int(text)

@@ -29,7 +29,7 @@ class Message:
         """Raises AwsError, in SNS's words, for what SNS does not take."""
         if not self.text:
             raise AwsError("InvalidParameter", "Invalid parameter: Empty message")
-        if len(self.text.encode()) > LIMIT_BYTES:
+        if self.size_bytes > LIMIT_BYTES:
             raise AwsError("InvalidParameter", "Invalid parameter: Message too long")
         if self.subject is not None and not 0 < len(self.subject) <= 100:
             raise AwsError("InvalidParameter", "Invalid parameter: Subject")
@@ -53,6 +53,16 @@ class Message:
                 "InvalidParameter", "Invalid parameter: Message Structure - No default entry in JSON message body"
             )
         return texts.get(protocol, texts["default"])
+
+    @property
+    def size_bytes(self) -> int:
+        """The text, and names, types and values of the attributes."""
+        size = len(self.text.encode())
+        for name, attribute in self.attributes.items():
+            value = attribute["Value"]
+            size += len(name.encode()) + len(attribute["Type"])
+            size += len(value) if isinstance(value, bytes) else len(str(value).encode())
+        return size
 
     @property
     def timestamp(self) -> str:
@@ -96,15 +106,22 @@ class Message:
         """One line. https://docs.aws.amazon.com/sns/latest/dg/firehose-message-archive-formats.html"""
         if raw:
             return self.text_for("firehose").encode() + b"\n"
+        return json.dumps(self.envelope(topic_arn, region, subscription_arn, "firehose")).encode() + b"\n"
+
+    def envelope(self, topic_arn: str, region: str, subscription_arn: str, protocol: str) -> dict[str, Any]:
+        """What a receiver of `protocol` gets around the text. Signatures are SQS's, and offline nobody signs."""
         envelope: dict[str, Any] = {
             "Type": "Notification",
             "MessageId": self.id,
             "TopicArn": topic_arn,
             "Subject": self.subject,
-            "Message": self.text_for("firehose"),
+            "Message": self.text_for(protocol),
             "Timestamp": self.timestamp,
-            "UnsubscribeURL": f"https://sns.{region}.amazonaws.com/?Action=Unsubscribe&SubscriptionArn={subscription_arn}",
-            "MessageAttributes": self.attributes_as("Type", "Value"),
         }
-        kept = {name: value for name, value in envelope.items() if value not in (None, {})}
-        return json.dumps(kept).encode() + b"\n"
+        if protocol == "sqs":
+            envelope |= {"SignatureVersion": "1", "Signature": "offline", "SigningCertURL": "offline"}
+        envelope["UnsubscribeURL"] = (
+            f"https://sns.{region}.amazonaws.com/?Action=Unsubscribe&SubscriptionArn={subscription_arn}"
+        )
+        envelope["MessageAttributes"] = self.attributes_as("Type", "Value")
+        return {name: value for name, value in envelope.items() if value not in (None, {})}

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from helpers.offline.kernel import Kernel, Support
+from collections.abc import Mapping
+from typing import Any
+
+from moto.sqs.models import sqs_backends
+
+from helpers.offline import resource_policies
+from helpers.offline.kernel import AwsError, Kernel, Support
+from helpers.offline.resource_policies import Source
 
 OPERATIONS: dict[str, Support] = {
     "CreateQueue": Support("real"),
@@ -28,5 +35,33 @@ OPERATIONS: dict[str, Support] = {
 }
 
 
+class Queues:
+    """ports.queues."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+
+    def send(
+        self,
+        queue_arn: str,
+        body: str,
+        *,
+        attributes: Mapping[str, Any] | None = None,
+        source_principal: str | None = None,
+        source_arn: str = "",
+    ) -> None:
+        """Raises AwsError: NonExistentQueue, AccessDenied."""
+        _, _, _, region, _, name = queue_arn.split(":")
+        backend = sqs_backends[self.kernel.account_id][region]
+        if name not in backend.queues:
+            raise AwsError("AWS.SimpleQueueService.NonExistentQueue", f"There is no queue {queue_arn}.")
+        if source_principal is not None:
+            source = Source(source_principal, source_arn)
+            resource_policies.require(self.kernel.account_id, source, "sqs:SendMessage", queue_arn)
+        backend.send_message(name, body, message_attributes=dict(attributes) if attributes else None)
+        self.kernel.mark_dirty("sqs")
+
+
 def install(kernel: Kernel) -> None:
-    """Nothing to hook in: moto answers."""
+    """What clients call is moto's; what services send comes in through the port."""
+    kernel.ports.queues = Queues(kernel)
