@@ -6,6 +6,7 @@ A second run finds everything in place, needs no network and installs nothing.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -13,6 +14,10 @@ import shutil
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
@@ -126,23 +131,46 @@ def last_line(path: str) -> str:
     return (errors or lines or ["(nothing)"])[-1]
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Wait while another set-up of this folder is running; a killed one leaves nothing locked."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with open(os.path.join(ROOT, ".venv.lock"), "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another set-up is running here; waiting for it.", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def main() -> None:
     check_python()
     if is_ready():
         return
+    try:
+        with alone():
+            if not is_ready():
+                set_up()
+    except OSError as error:
+        raise SetupError(f"The environment could not be written: {error}.") from error
+
+
+def set_up() -> None:
     check_disk()
     with open(LOCK) as file:
         count = sum(1 for line in file if re.match(r"[A-Za-z0-9].*==", line))
     print(f"Setting up the workshop in .venv (once; {count} packages, a few minutes on an ordinary line)", flush=True)
     started = time.monotonic()
-    try:
-        remake_venv()
-        pip("--prefer-binary", "-r", LOCK, count=count)
-        pip("--no-deps", "--no-build-isolation", "-e", ROOT)
-        with open(STAMP, "w") as file:
-            file.write(fingerprint())
-    except OSError as error:
-        raise SetupError(f"The environment could not be written: {error}.") from error
+    remake_venv()
+    pip("--prefer-binary", "-r", LOCK, count=count)
+    pip("--no-deps", "--no-build-isolation", "-e", ROOT)
+    with open(STAMP, "w") as file:
+        file.write(fingerprint())
     print(f"Ready after {time.monotonic() - started:.0f} s", flush=True)
 
 

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "checks": {"checks", "workshop", "fulfillment"},
     "plots": {"plots", "fulfillment"},
     "runner": {"runner"},
+    "preflight": {"workshop", "resources"},
 }
 ONLY_IN_OFFLINE = {"moto"}
 

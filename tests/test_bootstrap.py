@@ -1,7 +1,9 @@
 """The set-up says in one sentence what is missing, and does nothing the second time."""
 
+import fcntl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,49 @@ def test_the_lock_pins_every_package_with_hashes_and_names_no_host():
     assert text.count("--hash=sha256:") >= len(pinned)
     assert "://" not in text
     assert "index-url" not in text and "find-links" not in text
+
+
+@pytest.mark.parametrize("version", ["3.10.14", "3.14.0"])
+def test_an_unsupported_python_ends_with_one_sentence_and_status_1(version):
+    numbers = tuple(map(int, version.split(".")))
+    pretend = (
+        f"import runpy, sys; sys.version_info = {(*numbers, 'final', 0)}; runpy.run_path('bootstrap.py', run_name='"
+    )
+    pretend += "__main__')"
+    run = subprocess.run([sys.executable, "-c", pretend], cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert len(run.stderr.splitlines()) == 1
+    assert f"this is {numbers[0]}.{numbers[1]}" in run.stderr and "make labs PYTHON=" in run.stderr
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """The set-up of an empty folder, where nothing is installed; what would have been, is noted."""
+    done = []
+    monkeypatch.setattr(bootstrap, "ROOT", str(tmp_path))
+    monkeypatch.setattr(bootstrap, "set_up", lambda: done.append("set up"))
+    monkeypatch.setattr(bootstrap, "is_ready", lambda: bool(done))
+    return tmp_path, done
+
+
+def test_two_set_ups_at_once_install_once(elsewhere, capsys):
+    folder, done = elsewhere
+    with open(folder / ".venv.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        second = threading.Thread(target=bootstrap.main)
+        second.start()
+        second.join(0.5)
+        assert second.is_alive()
+        done.append("by the first")
+    second.join(10)
+    assert done == ["by the first"]
+    assert "Another set-up is running here" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(elsewhere, monkeypatch):
+    folder, done = elsewhere
+    (folder / "file").write_text("")
+    monkeypatch.setattr(bootstrap, "ROOT", str(folder / "file"))
+    with pytest.raises(bootstrap.SetupError, match="could not be written"):
+        bootstrap.main()
+    assert done == []

@@ -1,7 +1,7 @@
-"""Checks of lab 4: a threshold between noise and drift, a pattern for the right events, a careful decision."""
+"""Checks of lab 4: threshold and periods between noise and drift, the right events, a careful decision."""
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -16,7 +16,7 @@ MISSED = 0.02  # share of drifted periods that may be within it
     "lab4.threshold",
     "Set the alarm's threshold",
     [
-        "Look at the picture: where do quiet periods end, and where do periods in peak season begin?",
+        "Look at the two ranges: where do quiet periods end, and where do periods in peak season begin?",
         "A threshold near the quiet periods gives false alarms; one near the drifted ones gives late alarms.",
         "Take a round number about half-way between the two, with its sign.",
     ],
@@ -34,6 +34,45 @@ def threshold(threshold_ms: object, quiet_means: object, drifted_means: object) 
     if missed > MISSED:
         wrong("threshold_ms", threshold_ms, f"{missed:.0%} of the periods in peak season would pass unnoticed.")
     return "Quiet periods stay above it, periods in peak season fall below it."
+
+
+SMALL_DRIFT_MS = -500  # the threshold of the second question
+MOST_FALSE, LONGEST_DELAY_S, PERIOD_S = 0.1, 20, 10
+
+
+@exercise(
+    "lab4.periods",
+    "Choose how many periods must agree",
+    [
+        "The alarm cannot come before so many periods are over: 20 seconds are two periods of 10 seconds.",
+        "So `datapoints` is at most 2. Of 3 periods, two are low by chance too often: of how many are they rarer?",
+        "`in_alarm(quiet_means, -500, datapoints, periods).mean()` tells the share of false alarms for any choice.",
+    ],
+    "datapoints, periods = 2, 2",
+)
+def periods(datapoints: object, periods: object, quiet_means: object, drifted_means: object) -> str:
+    for name, value in {"datapoints": datapoints, "periods": periods}.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+            wrong(name, value, "a whole number from 1 on is needed.")
+    if datapoints > periods:
+        wrong("datapoints", datapoints, f"of {periods} periods there cannot be so many.")
+    quiet, drifted = np.asarray(quiet_means, dtype=float), np.asarray(drifted_means, dtype=float)
+    if periods > len(quiet):
+        wrong("periods", periods, f"there are only {len(quiet)} quiet periods to look at.")
+    false_alarms = float(np.mean(_in_alarm(quiet < SMALL_DRIFT_MS, datapoints, periods)))
+    if false_alarms >= MOST_FALSE:
+        raise IncorrectError(f"With {datapoints} of {periods}, {false_alarms:.0%} of the quiet periods raise an alarm.")
+    seen = np.concatenate([np.zeros(periods, dtype=bool), drifted < SMALL_DRIFT_MS])
+    alarms = np.flatnonzero(_in_alarm(seen, datapoints, periods))
+    delay_s = PERIOD_S * int(alarms[0]) if len(alarms) else math.inf
+    if delay_s > LONGEST_DELAY_S:
+        raise IncorrectError(f"With {datapoints} of {periods}, the alarm comes after {delay_s:.0f} s.")
+    return f"{false_alarms:.0%} of the quiet periods raise an alarm, and peak season is found after {delay_s} s."
+
+
+def _in_alarm(below: np.ndarray, datapoints: int, periods: int) -> np.ndarray:
+    """For each stretch of so many periods: whether so many datapoints of it are below the threshold."""
+    return np.convolve(below.astype(int), np.ones(periods, dtype=int), "valid") >= datapoints
 
 
 JOB, ENDPOINT = "SageMaker Training Job State Change", "SageMaker Endpoint State Change"
@@ -132,7 +171,7 @@ def decision(is_better: object) -> str:
     return "It promotes what is better by enough, and leaves the rest alone."
 
 
-EXERCISES = (threshold, decision, pattern)
+EXERCISES = (threshold, periods, decision, pattern)
 
 
 def summary() -> None:

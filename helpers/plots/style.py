@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import sys
+import textwrap
 from pathlib import Path
 
 from matplotlib import rc_context
@@ -49,6 +50,7 @@ LOOK = {
     "figure.facecolor": "white",
 }
 DPI = 100
+LONGEST_LINE = 100  # characters of a printed summary; JupyterLab would break longer ones in the middle of a word
 READABLE = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1}  # behind text that lies on a drawing
 
 
@@ -108,7 +110,7 @@ def show(figure: Figure, summary: str) -> None:
                 raw=True,
                 metadata={"image/png": {"alt": summary}},
             )
-    print(summary)
+    print("\n".join(textwrap.wrap(summary, LONGEST_LINE)))
 
 
 def as_png(figure: Figure) -> bytes:

@@ -9,16 +9,22 @@ from helpers.resources.belongings import KINDS, Item, Kind, tagged_arns
 from helpers.workshop import Workshop
 
 LONGEST_WAIT_S = 180  # an endpoint or a stream takes a minute or two to go on AWS
+LONGEST_LINE = 60  # characters of names in one line of the report
 SIGNS_OF_GONE = ("NotFound", "NoSuch", "Could not find", "does not exist")
 
 
-def run(ws: Workshop) -> int:
-    """Delete what is yours in every region you used, and go on past what is gone. Prints and counts what it deleted."""
+def run(ws: Workshop, names: bool = False) -> int:
+    """Delete what is yours in every region you used, and go on past what is gone. Prints and counts what it deleted.
+
+    Parameters
+    ----------
+    names : print all names; else a long list is cut after its first
+    """
     deleted = 0
     for region, tagged, kind in _everything(ws):
         gone = [item.name for item in _owned(ws, region, tagged, kind) if _delete(ws, region, kind, item)]
         if gone:
-            print(f"{kind.label + ':':24} {', '.join(_short(ws, name) for name in gone)}")
+            print(f"{len(gone):3} {kind.label + ('s' if len(gone) > 1 else ''):24} {_listed(ws, gone, names)}")
             deleted += len(gone)
         if kind.slow and gone:
             _wait_until_gone(ws, region, tagged, kind)
@@ -75,7 +81,7 @@ def _delete(ws: Workshop, region: str, kind: Kind, item: Item) -> bool:
         return True
     except (ClientError, BotoCoreError) as error:
         if not any(sign in str(error) for sign in SIGNS_OF_GONE):
-            print(f"{kind.label + ':':24} {_short(ws, item.name)} could not be deleted: {error}")
+            print(f"    {kind.label} {_short(ws, item.name)} could not be deleted: {error}")
         return False
 
 
@@ -83,6 +89,15 @@ def _wait_until_gone(ws: Workshop, region: str, tagged: list[str], kind: Kind) -
     deadline = time.monotonic() + LONGEST_WAIT_S
     while kind.owned(ws, region, tagged) and time.monotonic() < deadline:
         time.sleep(0.2 if ws.offline else 3)
+
+
+def _listed(ws: Workshop, gone: list[str], whole: bool) -> str:
+    """The names as one line; cut where it would be too long to read."""
+    short = [_short(ws, name) for name in gone]
+    kept = short
+    while not whole and len(kept) > 1 and len(", ".join(kept)) > LONGEST_LINE:
+        kept = kept[:-1]
+    return ", ".join(kept) + (f" and {len(short) - len(kept)} more" if len(kept) < len(short) else "")
 
 
 def _short(ws: Workshop, name: str) -> str:

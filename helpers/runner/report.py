@@ -1,22 +1,21 @@
 """One HTML report per executed lab, readable without a network."""
 
-import re
 from pathlib import Path
 
 import nbformat
 from nbconvert import HTMLExporter
 
-MERMAID = re.compile(r"```mermaid\n.*?```\n*", re.DOTALL)
+from helpers.runner.diagrams import BLOCK, as_picture
 
 
 def write_report(notebook: nbformat.NotebookNode, title: str, path: Path) -> None:
     """Write `notebook` as one self-contained HTML file.
 
-    Scripts that nbconvert would fetch from a content-delivery network are left out; a Mermaid diagram needs one of
-    them, so the report keeps the sentence under the diagram, which says the same in words.
+    Scripts that nbconvert would fetch from a content-delivery network are left out. A Mermaid diagram needs one of
+    them, so the report holds the diagram as it was drawn before (see diagrams.py).
     """
     page = nbformat.from_dict(notebook)
-    page = nbformat.v4.new_notebook(metadata=notebook.metadata, cells=[without_mermaid(cell) for cell in page.cells])
+    page = nbformat.v4.new_notebook(metadata=notebook.metadata, cells=[with_drawings(cell) for cell in page.cells])
     exporter = HTMLExporter(
         template_name="lab", mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="", embed_images=True
     )
@@ -24,7 +23,7 @@ def write_report(notebook: nbformat.NotebookNode, title: str, path: Path) -> Non
     path.write_text(body, encoding="utf-8")
 
 
-def without_mermaid(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def with_drawings(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     if cell.cell_type != "markdown":
         return cell
-    return nbformat.v4.new_markdown_cell(MERMAID.sub("", cell.source), metadata=cell.metadata)
+    return nbformat.v4.new_markdown_cell(BLOCK.sub(as_picture, cell.source), metadata=cell.metadata)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 PARTICIPANT = "amber-falcon"  # the alias in the stored outputs
 NEEDED_MB = 300  # samples, models and logs of the four labs
 
@@ -23,14 +25,38 @@ def offline_command(command: str) -> subprocess.CompletedProcess:
 
 
 @contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """Refuse a second run in the same directory while the block runs; a killed run leaves no lock behind."""
+    lock = FileLock(directory.with_name(f".{directory.name}.lock"))
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(
+            f"The labs are being run in {directory} already: wait for the end, or name another --out."
+        ) from None
+    except OSError as error:
+        raise RunError(f"The labs write to {directory.parent}, and that failed: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def fresh_workspace(directory: Path) -> Iterator[Path]:
     """An empty offline AWS in `directory` while the block runs; what an interrupted run left there is removed first.
 
     Raises
     ------
     RunError
-        If the directory cannot be written or the offline AWS does not start.
+        If the directory cannot be written, another run is using it, or the offline AWS does not start.
     """
+    with alone_in(directory):
+        yield from _emptied(directory)
+
+
+def _emptied(directory: Path) -> Iterator[Path]:
     os.environ |= {
         "WORKSHOP_MODE": "offline",
         "WORKSHOP_DIR": str(directory),

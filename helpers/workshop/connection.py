@@ -38,13 +38,19 @@ def connect(lab: int) -> Workshop:
     """
     if lab not in LABS or isinstance(lab, bool):
         raise WorkshopError(f"There are labs 1 to 4, so connect(lab=...) needs one of these numbers; got {lab!r}.")
-    ws = _open()
+    ws = open_workshop()
     built = _prepare(ws, lab)
     _card(ws, lab, built).show()
     return ws
 
 
-def _open() -> Workshop:
+def open_workshop() -> Workshop:
+    """The workshop object alone: starts or finds the offline AWS, or meets your account; builds nothing.
+
+    Raises
+    ------
+    WorkshopError : one sentence on what is missing and what to do
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # XGBoost's threads must not spin beside the offline AWS
     mode = os.environ.get("WORKSHOP_MODE", "offline").strip().lower()
     if mode not in ("offline", "aws"):

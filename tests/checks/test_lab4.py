@@ -26,7 +26,8 @@ def test_blanks_are_not_attempted(exercise):
 @pytest.mark.parametrize("exercise", lab4.EXERCISES, ids=lambda each: each.name)
 @pytest.mark.parametrize("nonsense", [None, "many", [1, 2], {"a": 1}, {"source": "aws.sagemaker"}, 7j, object()])
 def test_nonsense_is_never_correct_and_never_raises(exercise, nonsense):
-    variables = {"quiet_means": QUIET, "drifted_means": DRIFTED, "ws": WS} | {exercise.variables[0]: nonsense}
+    known = {"quiet_means": QUIET, "drifted_means": DRIFTED, "ws": WS, "periods": 3}
+    variables = known | {exercise.variables[0]: nonsense}
     assert exercise.judge(variables).outcome in (Outcome.INCORRECT, Outcome.UNCHECKABLE)
 
 
@@ -43,6 +44,25 @@ def test_nonsense_is_never_correct_and_never_raises(exercise, nonsense):
 )
 def test_the_threshold_lies_between_noise_and_drift(threshold, expected, words):
     verdict(lab4.threshold, expected, words, threshold_ms=threshold, quiet_means=QUIET, drifted_means=DRIFTED)
+
+
+@pytest.mark.parametrize(
+    ("datapoints", "periods", "expected", "words"),
+    [
+        (2, 3, Outcome.CORRECT, "after 20 s"),
+        (2, 2, Outcome.CORRECT, "after 20 s"),
+        (1, 1, Outcome.INCORRECT, "quiet periods raise an alarm"),
+        (3, 5, Outcome.INCORRECT, "after 30 s"),
+        (4, 3, Outcome.INCORRECT, "cannot be so many"),
+        (2, 51, Outcome.INCORRECT, "only 50 quiet periods"),
+        (0, 1, Outcome.INCORRECT, "whole number"),
+        (2, 3.0, Outcome.INCORRECT, "whole number"),
+    ],
+)
+def test_periods_trade_false_alarms_for_delay(datapoints, periods, expected, words):
+    quiet = np.where(np.arange(50) % 5 == 0, -600.0, 100.0)  # one of five quiet periods lies below -500
+    answers = {"datapoints": datapoints, "periods": periods, "quiet_means": quiet, "drifted_means": DRIFTED}
+    verdict(lab4.periods, expected, words, **answers)
 
 
 def test_the_pattern_that_the_course_uses_is_right():
@@ -86,6 +106,7 @@ def test_the_decision_is_tried_on_cases(rule, expected, words):
 
 def test_the_solutions_are_right():
     known = {"ws": WS, "quiet_means": QUIET, "drifted_means": DRIFTED}
+    known["quiet_means"] = np.where(np.arange(50) % 5 == 0, -600.0, 100.0)
     for exercise in lab4.EXERCISES:
         exec(exercise.code, known)
         verdict(exercise, Outcome.CORRECT, **known)

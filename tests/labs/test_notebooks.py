@@ -120,3 +120,48 @@ def test_pictures_in_the_text_have_words_for_who_cannot_see_them(lab):
 def test_cells_are_short_enough_to_be_read(lab):
     long = [cell.source for cell in code_cells(lab) if len(cell.source.splitlines()) > 30]
     assert long == []
+
+
+@every_lab
+def test_every_picture_has_its_sentence_below_it(lab):
+    for cell in code_cells(lab):
+        kinds = [set(output.get("data", {})) for output in cell.outputs]
+        if any("image/png" in each for each in kinds):
+            told = [output.text for output in cell.outputs if output.output_type == "stream"]
+            assert told and told[-1].strip(), cell.source
+        assert not any("image/svg+xml" in each for each in kinds), "an SVG differs from run to run"
+
+
+@every_lab
+def test_every_answer_of_the_complete_notebook_is_correct(lab):
+    texts = [text for cell in code_cells(lab) for text in output_texts(cell)]
+    assert not any(re.search("✘|○|Not yet|Not attempted|Could not be checked", text) for text in texts)
+    answers = [cell for cell in code_cells(lab) if "solution" in cell.metadata.get("tags", [])]
+    assert sum("✔ Correct" in text for text in texts) >= len(answers) > 0
+
+
+@every_lab
+def test_no_dollars_are_read_as_mathematics(lab):
+    for cell in read(lab).cells:
+        if cell.cell_type == "markdown":
+            words = re.sub(r"```.*?```|`[^`]*`", "", cell.source, flags=re.DOTALL)
+            assert len(re.findall(r"(?<!\\)\$", words)) < 2, cell.source
+
+
+@every_lab
+def test_links_lead_somewhere_and_the_glossary_is_one_of_them(lab):
+    text = "\n".join(cell.source for cell in read(lab).cells if cell.cell_type == "markdown")
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert "../docs/glossary.md" in links
+    assert [link for link in links if not (lab.path.parent / link.split("#")[0]).exists()] == []
+
+
+@every_lab
+def test_a_lab_has_the_rhythm_of_the_others(lab):
+    text = "\n".join(cell.source for cell in read(lab).cells if cell.cell_type == "markdown")
+    parts = ["After this lab you can", "**Time:**", "**You need:**", "**The lifecycle:**", "## Set-up", "## Step 1:"]
+    parts += ["### Your turn", "## Checkpoint", "### Recap", "### Quiz", "### To go further"]
+    parts += ["### What it would have cost on AWS"]
+    places = [text.find(part) for part in parts]
+    assert -1 not in places and places == sorted(places)
+    assert text.count("**Predict:**") >= 3

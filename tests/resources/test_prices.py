@@ -2,6 +2,7 @@
 
 import pytest
 
+from helpers.resources import prices
 from helpers.resources.prices import collection_per_month
 
 ONE_PER_SECOND = 30 * 24 * 3600
@@ -19,3 +20,18 @@ def test_without_lambda_delivery_is_paid_instead():
     bill = collection_per_month(1, through_lambda=False)
     assert "Lambda requests" not in bill
     assert bill["SNS delivery"] == pytest.approx(ONE_PER_SECOND * 0.19 / 1e6)
+
+
+@pytest.mark.parametrize("lab", [1, 2, 3, 4])
+def test_a_lab_tells_its_parts_their_sum_and_the_date_of_the_prices(lab, capsys):
+    prices.show(lab)
+    *parts, together, source = capsys.readouterr().out.splitlines()
+    assert len(parts) == len(prices.LABS[lab])
+    expected = sum(count * price for _, count, _, price in prices.LABS[lab])
+    assert together.split()[-1] == (f"${expected:.3f}" if expected >= 0.001 else "<$0.001")
+    assert prices.AS_OF in source and prices.SOURCE in source
+
+
+def test_there_is_no_fifth_lab():
+    with pytest.raises(ValueError, match="got 5"):
+        prices.show(5)

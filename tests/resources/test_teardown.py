@@ -25,10 +25,17 @@ def test_after_teardown_a_listing_finds_nothing(furnished, capsys):
 
 def test_what_is_deleted_is_printed_by_kind(furnished, capsys):
     teardown.run(furnished)
-    lines = dict(line.split(":", 1) for line in capsys.readouterr().out.splitlines() if ":" in line)
-    assert lines["function"].split() == ["LiveInferenceLambdaFunction,", "SampleCollectionLambdaFunction"]
-    assert lines["REST API"].split() == ["LiveInferenceAPI"]
-    assert "SampleCollectionFirehose" in lines["delivery stream"]
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "2 functions LiveInferenceLambdaFunction, SampleCollectionLambdaFunction" in lines
+    assert "1 REST API LiveInferenceAPI" in lines
+    assert "1 delivery stream SampleCollectionFirehose" in lines
+
+
+def test_a_long_list_of_names_is_cut_unless_all_are_asked_for(enter):
+    ws, gone = enter("long-list"), [f"fulfillment-long-list-xgboost-2026010100000{n}" for n in range(9)]
+    cut = teardown._listed(ws, gone, False)
+    assert cut.startswith("xgboost-20260101000000, ") and cut.endswith(" and 7 more")
+    assert teardown._listed(ws, gone, True).count(",") == 8
 
 
 def test_a_second_teardown_finds_nothing_to_do(furnished):

@@ -5,6 +5,7 @@ import re
 import nbformat
 import pytest
 
+from helpers.runner import diagrams, workspace
 from helpers.runner.execute import execute
 from helpers.runner.labs import Lab, find_labs
 from helpers.runner.report import write_report
@@ -40,17 +41,31 @@ def test_a_failing_cell_is_named_with_its_source_and_error_and_the_rest_is_not_r
     assert run.notebook.cells[3].outputs == []
 
 
-def test_the_report_asks_nothing_of_the_network(tmp_path):
-    lab = lab_with(
-        tmp_path, text("# One\n\n```mermaid\nflowchart LR\n a --> b\n```\n\nFrom a to b."), code("print('here')")
-    )
+def test_the_report_asks_nothing_of_the_network_and_shows_the_drawing_of_its_diagram(tmp_path, monkeypatch):
+    monkeypatch.setattr(diagrams, "FOLDER", tmp_path)
+    diagrams.path_of("flowchart LR\n a --> b\n").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    mermaid = "# One\n\n```mermaid\nflowchart LR\n a --> b\n```\n\n*In words: from a to b.*\n\nMore."
+    lab = lab_with(tmp_path, text(mermaid), code("print('here')"))
     run = execute(lab, lambda number, total: None)
     write_report(run.notebook, "Lab 7: Trying things", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    assert "here" in page and "From a to b." in page and "flowchart" not in page
+    assert "here" in page and "In words: from a to b." in page and "More." in page and "flowchart" not in page
+    assert re.search(r'<img[^>]*alt="from a to b."', page) and 'src="data:image/svg+xml;base64,' in page
     assert not re.search(r"""<(?:script|link|img)[^>]*\b(?:src|href)=["'](?:https?:)?//""", page)
     assert not re.search(r"""import\s.*from\s+["']https?://""", page)
     assert not re.search(r"import\s*\(?[\"']https?://", page)
+
+
+def test_a_diagram_that_was_not_drawn_leaves_its_words():
+    block = "```mermaid\nflowchart LR\n never --> drawn\n```\n\n*In words: nothing.*\n"
+    assert diagrams.BLOCK.sub(diagrams.as_picture, block) == "*In words: nothing.*\n"
+
+
+def test_every_diagram_of_the_labs_is_drawn_as_it_is_now_and_no_other_drawing_is_kept():
+    texts = diagrams.texts()
+    assert len(texts) >= 4
+    assert {diagrams.path_of(text) for text in texts} == set(diagrams.FOLDER.glob("*.svg"))
+    assert all("<svg" in diagrams.path_of(text).read_text() for text in texts)
 
 
 def test_stored_outputs_say_nothing_of_the_moment(tmp_path):
@@ -67,3 +82,20 @@ def test_stored_outputs_say_nothing_of_the_moment(tmp_path):
 def test_an_unknown_lab_is_answered_with_the_known_ones():
     with pytest.raises(ValueError, match=r"There is no lab 9; there are labs 1, 2, 3, 4\."):
         find_labs([9])
+
+
+def test_a_second_run_in_the_same_place_is_refused_and_the_first_goes_on(tmp_path):
+    with (
+        workspace.alone_in(tmp_path / "workspace"),
+        pytest.raises(workspace.RunError, match=r"are being run in .* already"),
+        workspace.alone_in(tmp_path / "workspace"),
+    ):
+        pass
+    with workspace.alone_in(tmp_path / "workspace"):
+        pass
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(workspace.RunError, match="The labs write to"), workspace.alone_in(tmp_path / "file" / "labs"):
+        pass
