@@ -1,80 +1,286 @@
+import subprocess
+import sys
+
 import pytest
 from botocore.exceptions import ClientError
 
-from helpers.offline.services.sagemaker.algorithms.suggest import suggestion
-from helpers.offline.services.sagemaker.tuning_search import Space
+
+@pytest.fixture
+def tuning(sagemaker, channels, unique, eventually):
+    return Tuning(sagemaker, channels, unique, eventually)
 
 
-def request(sagemaker, channels, name, strategy="Random", **ranges):
-    given = sagemaker.request({key: channels[key] for key in ("train", "validation")}, {})
-    definition = {key: given[key] for key in ("RoleArn", "InputDataConfig", "OutputDataConfig", "ResourceConfig")}
-    ranges = ranges or {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "2", "MaxValue": "6"}]}
-    return {
-        "HyperParameterTuningJobName": name,
-        "HyperParameterTuningJobConfig": {
-            "Strategy": strategy,
-            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:rmse"},
-            "ResourceLimits": {"MaxNumberOfTrainingJobs": 3, "MaxParallelTrainingJobs": 3},
-            "ParameterRanges": ranges,
-            "RandomSeed": 1,
-        },
-        "TrainingJobDefinition": definition
-        | {
-            "StaticHyperParameters": {"num_round": "5"},
-            "AlgorithmSpecification": given["AlgorithmSpecification"],
-            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
-        },
-    }
+class Tuning:
+    """Requests for tuning jobs, and waiting for their ends."""
+
+    def __init__(self, sagemaker, channels, unique, eventually):
+        self.sagemaker, self.channels, self.unique, self.eventually = sagemaker, channels, unique, eventually
+
+    def request(self, strategy="Random", ranges=None, static=None, jobs=3, parallel=3, **config):
+        given = self.sagemaker.request({key: self.channels[key] for key in ("train", "validation")}, {})
+        definition = {key: given[key] for key in ("RoleArn", "InputDataConfig", "OutputDataConfig", "ResourceConfig")}
+        return {
+            "HyperParameterTuningJobName": self.unique("tune"),
+            "HyperParameterTuningJobConfig": {
+                "Strategy": strategy,
+                "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:rmse"},
+                "ResourceLimits": {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": parallel},
+                "ParameterRanges": ranges or whole("max_depth", "2", "6"),
+                "RandomSeed": 1,
+            }
+            | config,
+            "TrainingJobDefinition": definition
+            | {
+                "StaticHyperParameters": {"num_round": "5"} if static is None else static,
+                "AlgorithmSpecification": given["AlgorithmSpecification"],
+                "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+            },
+        }
+
+    def start(self, request) -> str:
+        self.sagemaker.client.create_hyper_parameter_tuning_job(**request)
+        return request["HyperParameterTuningJobName"]
+
+    def describe(self, name: str) -> dict:
+        return self.sagemaker.client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+
+    def ended(self, name: str) -> dict:
+        def found():
+            job = self.describe(name)
+            return job["HyperParameterTuningJobStatus"] not in ("InProgress", "Stopping") and job
+
+        return self.eventually(found, 120)
+
+    def children(self, name: str, **more) -> list[dict]:
+        list_children = self.sagemaker.client.list_training_jobs_for_hyper_parameter_tuning_job
+        return list_children(HyperParameterTuningJobName=name, MaxResults=100, **more)["TrainingJobSummaries"]
 
 
-def test_children_are_trained_counted_and_the_best_is_named(sagemaker, channels, unique, eventually):
-    name = unique("tune")
-    sagemaker.client.create_hyper_parameter_tuning_job(**request(sagemaker, channels, name))
-    describe = sagemaker.client.describe_hyper_parameter_tuning_job
-    done = eventually(
-        lambda: (
-            (found := describe(HyperParameterTuningJobName=name))["HyperParameterTuningJobStatus"] != "InProgress"
-            and found
-        ),
-        90,
-    )
+def whole(name: str, low: str, high: str) -> dict:
+    return {"IntegerParameterRanges": [{"Name": name, "MinValue": low, "MaxValue": high}]}
+
+
+def real(name: str, low: str, high: str) -> dict:
+    return {"ContinuousParameterRanges": [{"Name": name, "MinValue": low, "MaxValue": high}]}
+
+
+def value(child: dict) -> float:
+    return child["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
+
+
+def test_children_are_trained_counted_and_the_best_is_named(tuning, sagemaker):
+    name = tuning.start(tuning.request())
+    done = tuning.ended(name)
+    assert done["HyperParameterTuningJobStatus"] == "Completed"
     assert done["TrainingJobStatusCounters"]["Completed"] == done["ObjectiveStatusCounters"]["Succeeded"] == 3
-    children = sagemaker.client.list_training_jobs_for_hyper_parameter_tuning_job(
-        HyperParameterTuningJobName=name, SortBy="FinalObjectiveMetricValue", SortOrder="Ascending"
-    )["TrainingJobSummaries"]
-    values = [child["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for child in children]
+    assert done["HyperParameterTuningEndTime"] >= done["CreationTime"] and "LastModifiedTime" in done
+    children = tuning.children(name, SortBy="FinalObjectiveMetricValue", SortOrder="Ascending")
+    values = [value(child) for child in children]
     assert values == sorted(values)
     assert done["BestTrainingJob"]["TrainingJobName"] == children[0]["TrainingJobName"]
     child = sagemaker.client.describe_training_job(TrainingJobName=children[0]["TrainingJobName"])
     assert child["HyperParameters"]["_tuning_objective_metric"] == "validation:rmse"
+    assert child["HyperParameters"]["max_depth"] == children[0]["TunedHyperParameters"]["max_depth"]
     assert child["TuningJobArn"] == done["HyperParameterTuningJobArn"]
+    definitions = {entry["Name"]: entry["Regex"] for entry in child["AlgorithmSpecification"]["MetricDefinitions"]}
+    assert definitions["ObjectiveMetric"] == definitions["validation:rmse"]
+    for number, one in enumerate(sorted(one["TrainingJobName"] for one in children), start=1):
+        start, counted, code = one.rsplit("-", 2)
+        assert (start, counted, len(code)) == (name, f"{number:03d}", 8)
+    completed = tuning.children(name, StatusEquals="Completed", SortBy="Name", SortOrder="Descending")
+    assert [one["TrainingJobName"] for one in completed] == sorted(
+        (c["TrainingJobName"] for c in children), reverse=True
+    )
+    assert tuning.children(name, StatusEquals="Failed") == []
+    shown = sagemaker.client.list_hyper_parameter_tuning_jobs(NameContains=name, StatusEquals="Completed")
+    assert [one["Strategy"] for one in shown["HyperParameterTuningJobSummaries"]] == ["Random"]
 
 
-def test_what_cannot_be_tuned_is_refused(sagemaker, channels, unique):
-    create = sagemaker.client.create_hyper_parameter_tuning_job
-    ranges = {"CategoricalParameterRanges": [{"Name": "booster", "Values": ["gbtree", "dart"]}]}
-    with pytest.raises(ClientError, match="booster cannot be tuned"):
-        create(**request(sagemaker, channels, unique("tune"), **ranges))
-    with pytest.raises(ClientError, match="does not support the Hyperband strategy"):
-        create(**request(sagemaker, channels, unique("tune"), "Hyperband"))
-    with pytest.raises(ClientError, match="can't find a tuning job") as error:
-        sagemaker.client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="none")
-    assert error.value.response["Error"]["Code"] == "ResourceNotFound"
+def test_a_bayesian_search_comes_close_to_the_best_rate(tuning):
+    """With five rounds a rate near 0.5 is best, one below 0.2 hopeless."""
+    name = tuning.start(tuning.request("Bayesian", real("eta", "0.01", "1"), jobs=8, parallel=2))
+    done = tuning.ended(name)
+    assert done["TrainingJobStatusCounters"]["Completed"] == 8
+    assert float(done["BestTrainingJob"]["TunedHyperParameters"]["eta"]) > 0.3
+    starts = sorted((child["TrainingStartTime"], child["TrainingEndTime"]) for child in tuning.children(name))
+    for begin, _ in starts:
+        assert sum(other <= begin < end for other, end in starts) <= 2
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_the_search_learns_where_the_minimum_is():
-    tried = [[x / 10] for x in range(0, 11, 2)]
-    values = [(point[0] - 0.3) ** 2 for point in tried]
-    assert suggestion(tried, values, 1, 0)[0] == pytest.approx(0.3, abs=0.1)
+def test_a_grid_needs_no_number_of_jobs_beyond_its_size(tuning):
+    ranges = {"CategoricalParameterRanges": [{"Name": "max_depth", "Values": ["1", "3"]}]}
+    name = tuning.start(tuning.request("Grid", ranges, jobs=10))
+    assert tuning.ended(name)["TrainingJobStatusCounters"]["Completed"] == 2
+    assert {child["TunedHyperParameters"]["max_depth"] for child in tuning.children(name)} == {"1", "3"}
 
 
-def test_a_space_keeps_to_its_ranges():
-    integers = [{"Name": "a", "MinValue": "1", "MaxValue": "3"}]
-    reals = [{"Name": "b", "MinValue": "0.01", "MaxValue": "1", "ScalingType": "Logarithmic"}]
-    space = Space({"IntegerParameterRanges": integers, "ContinuousParameterRanges": reals})
-    low, high = space.values([0.0, 0.0]), space.values([1.0, 1.0])
-    assert (low["a"], high["a"]) == ("1", "3")
-    assert 0.01 <= float(low["b"]) < 0.0101 and 0.999 < float(high["b"]) <= 1
-    middle = space.values([1.0, 0.5])
-    assert middle["a"] == "3" and float(middle["b"]) == pytest.approx(0.1)
+@pytest.mark.parametrize(
+    ("strategy", "more"),
+    [
+        ("Random", {"TrainingJobEarlyStoppingType": "Auto"}),
+        ("Hyperband", {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 10, "MaxResource": 100000}}}),
+    ],
+)
+def test_hopeless_children_are_stopped_early(tuning, strategy, more):
+    """A rate of almost nothing leaves the error where it was; a job of so many rounds would take minutes."""
+    ranges = {"CategoricalParameterRanges": [{"Name": "eta", "Values": ["0.3", "0.000001"]}]}
+    static = {"num_round": "2000", "max_depth": "3"}
+    request = tuning.request(strategy, ranges, static, jobs=6, parallel=2, **more)
+    name = tuning.start(request)
+    done = tuning.ended(name)
+    children = tuning.children(name)
+    stopped = [child for child in children if child["TrainingJobStatus"] == "Stopped"]
+    assert done["HyperParameterTuningJobStatus"] == "Completed" and stopped
+    assert done["TrainingJobStatusCounters"]["Stopped"] == len(stopped)
+    assert done["BestTrainingJob"]["TunedHyperParameters"]["eta"] == "0.3"
+
+
+def test_a_target_ends_the_search(tuning):
+    request = tuning.request(jobs=30, parallel=1, TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 1000.0})
+    done = tuning.ended(tuning.start(request))
+    assert done["HyperParameterTuningJobStatus"] == "Completed"
+    assert sum(done["ObjectiveStatusCounters"].values()) <= 3
+
+
+def test_a_search_can_be_stopped(tuning, sagemaker):
+    name = tuning.start(tuning.request(static={"num_round": "1000000"}, jobs=5, parallel=2))
+    tuning.eventually(lambda: tuning.describe(name)["TrainingJobStatusCounters"]["InProgress"] == 2)
+    sagemaker.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    done = tuning.ended(name)
+    assert done["HyperParameterTuningJobStatus"] == "Stopped"
+    assert done["TrainingJobStatusCounters"]["Stopped"] == 2
+    with pytest.raises(ClientError, match="in status Stopped"):
+        sagemaker.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+
+
+def test_a_search_without_any_success_fails(tuning):
+    done = tuning.ended(tuning.start(tuning.request(static={}, jobs=2)))  # num_round is missing
+    assert done["HyperParameterTuningJobStatus"] == "Failed" and done["FailureReason"]
+    assert done["TrainingJobStatusCounters"]["NonRetryableError"] == done["ObjectiveStatusCounters"]["Failed"] == 2
+    assert "BestTrainingJob" not in done
+
+
+def test_a_name_is_used_once_and_an_unknown_one_is_not_found(tuning, sagemaker):
+    request = tuning.request(jobs=1)
+    tuning.ended(tuning.start(request))
+    with pytest.raises(ClientError) as error:
+        tuning.start(request)
+    assert error.value.response["Error"]["Code"] == "ResourceInUse"
+    for call in ("describe", "stop"):
+        with pytest.raises(ClientError, match="Amazon SageMaker can't find a tuning job") as error:
+            getattr(sagemaker.client, f"{call}_hyper_parameter_tuning_job")(HyperParameterTuningJobName="none")
+        assert error.value.response["Error"]["Code"] == "ResourceNotFound"
+
+
+BOOSTERS = {"CategoricalParameterRanges": [{"Name": "booster", "Values": ["gbtree", "dart"]}]}
+HYPERBAND = {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 9, "MaxResource": 9}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        pytest.param({"ranges": BOOSTERS}, "booster cannot be tuned", id="not tunable"),
+        pytest.param({"ranges": whole("eta", "0", "1")}, "eta does not belong to IntegerParameterRanges", id="kind"),
+        pytest.param({"ranges": real("eta", "0", "2")}, r"MaxValue 2.0 of .* eta is not in \[0, 1\]", id="bounds"),
+        pytest.param({"ranges": real("eta", "a", "1")}, "MinValue .* eta is no float: 'a'", id="no number"),
+        pytest.param({"ranges": whole("num_round", "1", "9")}, "num_round is both static and tuned", id="static"),
+        pytest.param({"strategy": "Grid"}, "Grid search only supports categorical", id="grid of numbers"),
+        pytest.param({"strategy": "Hyperband", **HYPERBAND}, "MinResource must be smaller", id="resources"),
+        pytest.param(
+            {"strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}, "must be Off", id="Hyperband and early"
+        ),
+        pytest.param({"jobs": 751}, "MaxNumberOfTrainingJobs of a hyperparameter tuning job' is 750", id="quota"),
+        pytest.param(
+            {"HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "test:rmse"}},
+            "objective metric test:rmse isn't valid",
+            id="objective",
+        ),
+        pytest.param(
+            {"TuningJobCompletionCriteria": {"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}},
+            "does not support TuningJobCompletionCriteria.ConvergenceDetected",
+            id="convergence",
+        ),
+        pytest.param({"strategy": "Best"}, r"Member must satisfy enum value set: \[.*Bayesian", id="enum"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(tuning, changes, text):
+    with pytest.raises(ClientError, match=text):
+        tuning.start(tuning.request(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"HyperParameterTuningJobName": "a" * 33}, "Member must have length less than or equal to 32"),
+        (
+            {
+                "WarmStartConfig": {
+                    "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "a"}],
+                    "WarmStartType": "TransferLearning",
+                }
+            },
+            "does not support WarmStartConfig",
+        ),
+        ({"Autotune": {"Mode": "Enabled"}}, "does not support Autotune"),
+    ],
+    ids=["name", "warm start", "autotune"],
+)
+def test_what_the_request_itself_may_not_hold_is_refused(tuning, changes, text):
+    with pytest.raises(ClientError, match=text):
+        tuning.start(tuning.request() | changes)
+
+
+PROGRAM = """
+import sys
+bucket, role, train, validation, name = sys.argv[1:]
+from sagemaker.core import image_uris
+from sagemaker.core.helper.session_helper import Session
+from sagemaker.core.parameter import ContinuousParameter, IntegerParameter
+from sagemaker.train import ModelTrainer
+from sagemaker.train.configs import Compute, InputData, OutputDataConfig, StoppingCondition
+from sagemaker.train.tuner import HyperparameterTuner
+
+trainer = ModelTrainer(
+    training_image=image_uris.retrieve("xgboost", "us-east-1", version="3.2-0"), role=role,
+    sagemaker_session=Session(default_bucket=bucket),
+    compute=Compute(instance_type="ml.m5.large", instance_count=1, volume_size_in_gb=10),
+    stopping_condition=StoppingCondition(max_runtime_in_seconds=600),
+    output_data_config=OutputDataConfig(s3_output_path=f"s3://{bucket}/out"),
+    hyperparameters={"num_round": 5, "objective": "reg:squarederror"},
+)
+tuner = HyperparameterTuner(
+    model_trainer=trainer, objective_metric_name="validation:rmse", objective_type="Minimize", max_jobs=4,
+    max_parallel_jobs=2, strategy="Bayesian", early_stopping_type="Auto",
+    hyperparameter_ranges={"eta": ContinuousParameter(0.1, 0.9), "max_depth": IntegerParameter(1, 5)},
+)
+tuner.tune(
+    inputs=[InputData(channel_name="train", data_source=train, content_type="text/csv"),
+            InputData(channel_name="validation", data_source=validation, content_type="text/csv")],
+    job_name=name, wait=False,
+)
+tuner.latest_tuning_job.wait(poll=1)
+print("status", tuner.describe().hyper_parameter_tuning_job_status)
+print("best", tuner.best_training_job())
+table = tuner.analytics().dataframe()
+print("rows", len(table), sorted(table.columns))
+print("objective", table["FinalObjectiveValue"].min())
+"""
+
+
+def test_the_sdks_tuner_searches(tuning, sagemaker, channels, unique):
+    name = unique("sdk")
+    places = [sagemaker.bucket, sagemaker.role, channels["train"], channels["validation"], name]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM, *places],
+        env=sagemaker.offline.process_environment,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = dict(
+        line.split(" ", 1) for line in done.stdout.splitlines() if line.split(" ")[0] in {"status", "best", "rows"}
+    )
+    assert found["status"] == "Completed"
+    assert found["best"] == tuning.describe(name)["BestTrainingJob"]["TrainingJobName"]
+    assert found["rows"].startswith("4 ") and "'eta'" in found["rows"] and "'max_depth'" in found["rows"]

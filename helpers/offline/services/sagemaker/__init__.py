@@ -20,8 +20,9 @@ OPERATIONS = {
     "DeleteTrainingJob": REAL,
     "CreateHyperParameterTuningJob": Support(
         "real",
-        "Random, Grid and Bayesian (Gaussian process of scikit-learn); no Hyperband, warm start, autotune or early "
-        "stopping of single jobs",
+        "Random, Grid, Bayesian (Gaussian process of scikit-learn, expected improvement) and Hyperband (asynchronous "
+        "successive halving); early stopping by the median rule; no warm start, autotune, several definitions or "
+        "detection of convergence",
     ),
     "DescribeHyperParameterTuningJob": REAL,
     "ListHyperParameterTuningJobs": REAL,

@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from helpers.offline.services.sagemaker.job_host import environment
@@ -30,6 +31,10 @@ class Space:
                 raise invalid(f"MinValue of {entry['Name']} is larger than its MaxValue.")
             if entry.get("ScalingType") == "Logarithmic" and float(entry["MinValue"]) <= 0:
                 raise invalid(f"Logarithmic scaling of {entry['Name']} needs a MinValue above 0.")
+            if entry.get("ScalingType") == "ReverseLogarithmic" and not (
+                float(entry["MinValue"]) >= 0 and float(entry["MaxValue"]) < 1
+            ):
+                raise invalid(f"ReverseLogarithmic scaling of {entry['Name']} needs values from 0 to below 1.")
 
     @property
     def names(self) -> list[str]:
@@ -59,7 +64,7 @@ def _scaled(coordinate: float, entry: dict[str, str]) -> float:
     match entry.get("ScalingType", "Auto"):
         case "Logarithmic":
             value = math.exp(math.log(low) + coordinate * (math.log(high) - math.log(low)))
-        case "ReverseLogarithmic" if high < 1:
+        case "ReverseLogarithmic":
             value = 1 - math.exp(math.log(1 - low) + coordinate * (math.log(1 - high) - math.log(1 - low)))
         case _:
             value = low + coordinate * (high - low)
@@ -67,35 +72,57 @@ def _scaled(coordinate: float, entry: dict[str, str]) -> float:
 
 
 class Search:
-    def __init__(self, strategy: str, space: Space, seed: int) -> None:
+    """Used as a context: a Bayesian search keeps a process of its own, which is loaded while the first jobs train."""
+
+    def __init__(self, strategy: str, space: Space, seed: int, directory: Path) -> None:
         self.strategy = strategy
         self.space = space
         self.seed = seed
+        self.directory = directory
         self.random = random.Random(seed)
         self.grid = space.grid() if strategy == "Grid" else []
+        self.process: subprocess.Popen[str] | None = None
 
-    def next(self, number: int, tried: list[tuple[list[float], float]], directory: Path) -> list[float] | None:
-        """The point of try `number`; None where nothing is left. `tried`: points and what came out, less is better."""
+    def __enter__(self) -> Search:
+        if self.strategy == "Bayesian":
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", PROGRAM],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env=environment(self.directory) | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                cwd=self.directory,
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+
+    def next(self, number: int, tried: list[tuple[list[float], float]]) -> list[float] | None:
+        """The point of try `number`; None where nothing is left. `tried`: points and what came out, less is better.
+
+        Raises RuntimeError where the process of the search has ended.
+        """
         if self.strategy == "Grid":
             return self.grid[number] if number < len(self.grid) else None
-        dimensions = len(self.space.names)
-        if self.strategy == "Random" or len(tried) < FIRST_RANDOM:
-            return [self.random.random() for _ in range(dimensions)]
-        question = {
-            "tried": [point for point, _ in tried],
-            "values": [value for _, value in tried],
-            "dimensions": dimensions,
-            "seed": (self.seed + number) % 2**31,
-        }
-        answer = subprocess.run(
-            [sys.executable, "-P", "-m", PROGRAM],
-            input=json.dumps(question),
-            capture_output=True,
-            text=True,
-            env=environment(directory) | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            cwd=directory,
-            timeout=120,
-        )
-        if answer.returncode != 0:
-            raise RuntimeError(f"the search for the next point failed: {answer.stderr[-300:]}")
-        return json.loads(answer.stdout)
+        if self.strategy == "Bayesian" and len(tried) >= FIRST_RANDOM:
+            return self._ask({"tried": tried, "seed": (self.seed + number) % 2**31})
+        return [self.random.random() for _ in self.space.names]
+
+    def _ask(self, question: dict[str, Any]) -> list[float]:
+        assert self.process is not None and self.process.stdin is not None and self.process.stdout is not None
+        try:
+            self.process.stdin.write(json.dumps(question) + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+        except OSError:
+            answer = ""
+        if not answer:
+            raise RuntimeError("The process that searches for the next hyperparameters has ended.")
+        return json.loads(answer)
