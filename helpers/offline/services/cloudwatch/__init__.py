@@ -10,17 +10,19 @@ from helpers.offline.services.cloudwatch.metrics import Metrics
 
 OPERATIONS: dict[str, Support] = {
     "PutMetricData": Support("real", "all data by the second for three hours, by the minute for 15 days"),
-    "GetMetricData": Support("simplified", "MetricStat, arithmetic, ABS, MAX, MIN; one page"),
+    "GetMetricData": Support("simplified", "metric math without SEARCH, SELECT, anomaly bands, sorting; one page"),
     "GetMetricStatistics": Support("real"),
     "ListMetrics": Support("simplified", "one page"),
-    "PutMetricAlarm": Support("real", "one metric; M out of N, missing data, periods of 10 s and more"),
+    "PutMetricAlarm": Support(
+        "real", "one metric or an expression; M out of N, missing data, periods of 10 s and more; no anomaly detection"
+    ),
     "DescribeAlarms": Support("simplified", "one page"),
     "DescribeAlarmHistory": Support("real"),
     "DeleteAlarms": Support("real"),
     "SetAlarmState": Support("real", "until the next evaluation; actions follow"),
     "EnableAlarmActions": Support("real"),
     "DisableAlarmActions": Support("real"),
-    "PutDashboard": Support("stored", "kept, and drawn nowhere"),
+    "PutDashboard": Support("stored", "checked, kept, and drawn nowhere"),
     "GetDashboard": Support("stored"),
     "ListDashboards": Support("stored"),
     "DeleteDashboards": Support("stored"),

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from moto.cloudwatch.models import Alarm, cloudwatch_backends
 
 from helpers.offline.kernel import AwsError, Kernel
-from helpers.offline.services.cloudwatch import payloads
+from helpers.offline.services.cloudwatch import payloads, watching
 from helpers.offline.services.cloudwatch.evaluation import (
     ALARM,
     COMPARISONS,
@@ -33,51 +34,53 @@ log = logging.getLogger("offline.cloudwatch")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From which state to which, when and why."""
+    """From which state to which, when and why; `before` is why and since when it was in the old one."""
 
     old: str
     new: str
     reason: str
     data: str
     when: float
+    before: tuple[str, str, float] = ("", "{}", 0.0)
 
 
 class Alarms:
-    """The evaluator. `evaluated` remembers, per alarm object, the end of the newest period that was looked at."""
+    """The evaluator. `_evaluated` remembers, for each alarm as it now is, the end of the newest period looked at."""
 
     def __init__(self, kernel: Kernel, metrics: Metrics) -> None:
         self.kernel = kernel
         self.metrics = metrics
-        self._evaluated: dict[int, float] = {}
+        self._evaluated: WeakKeyDictionary[Alarm, float] = WeakKeyDictionary()
 
     def tick(self) -> None:
         """Evaluates every alarm for which a period has closed."""
         now = time.time()
         for region, backend in list(cloudwatch_backends[self.kernel.account_id].items()):
             for alarm in list(backend.alarms.values()):
-                every = 10 if alarm.period < 60 else 60
+                every = 10 if watching.period_of(alarm) < 60 else 60
                 end = (now - GRACE_S) // every * every
-                if self._evaluated.get(id(alarm), 0.0) >= end:
+                if self._evaluated.get(alarm, 0.0) >= end:
                     continue
-                self._evaluated[id(alarm)] = end
+                self._evaluated[alarm] = end
                 try:
                     self._evaluate(region, alarm, end)
                 except Exception:
                     log.exception("alarm %s could not be evaluated", alarm.name)
 
     def _evaluate(self, region: str, alarm: Alarm, now: float) -> None:
-        end = int(now // alarm.period * alarm.period)
+        period_s = watching.period_of(alarm)
+        end = int(now // period_s * period_s)
         length = alarm.evaluation_periods + EXTRA_PERIODS
-        start = end - length * alarm.period
+        start = end - length * period_s
         # A period that had begun when the alarm was made counts; an earlier one is looked at as well, as on AWS.
-        values = dict(self.metrics.statistic_by_period(region, alarm, start, end))
-        points = [values.get(start + number * alarm.period) for number in range(length)]
+        values = watching.values(self.metrics.store(region), alarm, start, end)
+        points = [values.get(start + number * period_s) for number in range(length)]
         compare, _ = COMPARISONS[alarm.comparison_operator]
         breaching = [None if value is None else compare(value, alarm.threshold) for value in points]
         needed = alarm.datapoints_to_alarm or alarm.evaluation_periods
         state = next_state(breaching, alarm.evaluation_periods, needed, alarm.treat_missing_data or "missing")
         if state is not None and state != alarm.state_value:
-            stamps = [start + number * alarm.period for number in range(length)]
+            stamps = [start + number * period_s for number in range(length)]
             known = [(stamp, value) for stamp, value in zip(stamps, points, strict=True) if value is not None]
             reason, data = explanation(alarm, known[-alarm.evaluation_periods :], state, needed, now)
             self.change(region, alarm, state, reason, data)
@@ -87,7 +90,9 @@ class Alarms:
     def change(self, region: str, alarm: Alarm, state: str, reason: str, data: str | None) -> None:
         """Sets the state, writes the history, and does what the alarm's actions say."""
         before = alarm.state_value
-        note = Change(before, state, reason, data or "{}", time.time())
+        since = alarm.state_updated_timestamp.replace(tzinfo=UTC).timestamp()
+        because = (alarm.state_reason, alarm.state_reason_data, since)
+        note = Change(before, state, reason, data or "{}", time.time(), because)
         alarm.update_state(reason, data or "{}", state)
         remember(alarm, "StateUpdate", f"Alarm updated from {before} to {state}", payloads.history_data(note))
         self.kernel.mark_dirty("monitoring")
@@ -195,8 +200,8 @@ def explanation(
         "version": "1.0",
         "queryDate": payloads.stamp(time.time()),
         "startDate": payloads.stamp(known[0][0]) if known else None,
-        "statistic": alarm.statistic or alarm.extended_statistic,
-        "period": alarm.period,
+        "statistic": watching.statistic_of(alarm),
+        "period": watching.period_of(alarm),
         "recentDatapoints": [value for _, value in known],
         "threshold": float(alarm.threshold),
         "evaluatedDatapoints": [{"timestamp": payloads.stamp(when), "value": value} for when, value in reversed(known)],

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from moto.cloudwatch.models import Alarm, cloudwatch_backends
+from moto.cloudwatch.models import cloudwatch_backends
 
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
 from helpers.offline.services.cloudwatch import expressions
@@ -17,11 +17,13 @@ from helpers.offline.services.cloudwatch.series import STATISTICS, Key, Store, d
 
 OLDEST_S, NEWEST_S = 14 * 86_400, 2 * 3600  # https://docs.aws.amazon.com/AmazonCloudWatch/…/API_PutMetricData.html
 DATAPOINT_LIMIT = 1440
+LARGEST = 2.0**360
 DATA_LIMIT, VALUES_LIMIT = 1000, 150
 RATES = ("Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits")
 RATES += ("Terabits",)
 UNITS = ("Seconds", "Microseconds", "Milliseconds", *RATES, "Percent", "Count")
 UNITS += (*(f"{unit}/Second" for unit in (*RATES, "Count")), "None")
+STATISTIC_SET = ("SampleCount", "Sum", "Minimum", "Maximum")
 PERCENTILE = re.compile(r"p(100(\.0{0,10})?|\d{1,2}(\.\d{0,10})?)")
 
 
@@ -57,14 +59,6 @@ class Metrics:
     def alarm_states(self, account_id: str, region: str, names: Sequence[str]) -> dict[str, str]:
         alarms = cloudwatch_backends[account_id][region].alarms
         return {name: alarms[name].state_value for name in names if name in alarms}
-
-    def statistic_by_period(self, region: str, alarm: Alarm, start: int, end: int) -> list[tuple[int, float]]:
-        """(start of the period, the alarm's statistic) for periods with data."""
-        dimensions = tuple(sorted((one.name, one.value) for one in alarm.dimensions))
-        key = (alarm.namespace, alarm.metric_name, dimensions)
-        name = alarm.statistic or alarm.extended_statistic or "Average"
-        found = self.store(region).periods(key, start, end, int(alarm.period))
-        return [(stamp, value) for stamp, bucket in found if (value := bucket.statistic(name)) is not None]
 
     # --- for clients ----------------------------------------------------------------------------------------------
 
@@ -124,9 +118,11 @@ class Metrics:
         for stamp, bucket in store.periods(key, first - first % period_s, last, period_s):
             point: dict[str, Any] = {"Timestamp": datetime.fromtimestamp(stamp, UTC), "Unit": unit}
             point |= {name: bucket.statistic(name) for name in statistics}
+            percentiles = {name: value for name in extended if (value := bucket.statistic(name)) is not None}
             if extended:
-                point["ExtendedStatistics"] = {name: bucket.statistic(name) for name in extended}
-            found.append(point)
+                point["ExtendedStatistics"] = percentiles
+            if statistics or percentiles:  # sets of statistics have no percentiles
+                found.append(point)
         return found
 
     def data(
@@ -141,10 +137,20 @@ class Metrics:
         for query in queries:
             if "MetricStat" in query:
                 by_id[query["Id"]], labels[query["Id"]] = self._metric_stat(region, query["MetricStat"], first, last)
-        for query in queries:
-            if "Expression" in query:
-                by_id[query["Id"]] = expressions.evaluate(query["Expression"], by_id)
+        metrics = list(by_id)
+        periods = [int(query["MetricStat"]["Period"]) for query in queries if "MetricStat" in query]
+        waiting = {query["Id"]: query for query in queries if "Expression" in query}
+        while waiting:
+            ready = [one for one in waiting.values() if not expressions.names_in(one["Expression"]) & waiting.keys()]
+            if not ready:
+                raise AwsError("ValidationError", f"The expressions {', '.join(sorted(waiting))} name each other.")
+            for query in ready:
+                period_s = int(query.get("Period") or max(periods, default=60))
+                by_id[query["Id"]] = expressions.evaluate(
+                    query["Expression"], by_id, period_s=period_s, metrics=metrics
+                )
                 labels[query["Id"]] = query["Id"]
+                del waiting[query["Id"]]
         results = []
         for query in queries:
             if query.get("ReturnData", True) is False:
@@ -231,12 +237,25 @@ def check(number: int, datum: Mapping[str, Any], now: float) -> tuple[Mapping[st
             "InvalidParameterCombination",
             f"The parameters {place}.Value and {place}.Values are mutually exclusive and you have specified both.",
         )
+    held = datum.get("StatisticValues")
+    if held and (missing := [name for name in STATISTIC_SET if held.get(name) is None]):
+        raise AwsError("MissingParameter", f"The parameter {place}.StatisticValues.{missing[0]} is required.")
+    if held and (float(held["SampleCount"]) <= 0 or float(held["Minimum"]) > float(held["Maximum"])):
+        raise AwsError("InvalidParameterValue", f"The parameter {place}.StatisticValues is invalid.")
+    if held and (datum.get("Value") is not None or values):
+        other = "Value" if values is None else "Values"
+        raise AwsError(
+            "InvalidParameterCombination",
+            f"The parameters {place}.{other} and {place}.StatisticValues are mutually exclusive and you have specified "
+            "both.",
+        )
     if values and datum.get("Counts") and len(values) != len(datum["Counts"]):
         raise AwsError(
             "InvalidParameterValue", f"The parameters {place}.Values and {place}.Counts must be of the same size."
         )
-    if datum.get("Value") is not None and not float("-inf") < float(datum["Value"]) < float("inf"):
-        raise AwsError("InvalidParameterValue", f"The value {datum['Value']} for parameter {place}.Value is invalid.")
+    for value in (datum.get("Value"), *(values or ())):
+        if value is not None and not abs(float(value)) <= LARGEST:  # catches what is no number, too
+            raise AwsError("InvalidParameterValue", f"The value {value} for parameter {place}.Value is invalid.")
     if len(values or ()) > VALUES_LIMIT:
         raise AwsError(
             "InvalidParameterValue", f"The collection {place}.Values must not have a size greater than {VALUES_LIMIT}."
@@ -245,6 +264,8 @@ def check(number: int, datum: Mapping[str, Any], now: float) -> tuple[Mapping[st
         raise AwsError(
             "InvalidParameterValue", f"The parameter {place}.Unit must be a value in the set [ {', '.join(UNITS)} ]"
         )
+    if datum.get("StorageResolution") not in (None, 1, 60):
+        raise AwsError("InvalidParameterValue", f"The parameter {place}.StorageResolution must be 1 or 60.")
     if len(datum.get("Dimensions") or ()) > 30:
         raise AwsError(
             "InvalidParameterValue", f"The collection {place}.Dimensions must not have a size greater than 30."
@@ -277,8 +298,11 @@ def add(store: Store, key: Key, datum: Mapping[str, Any], timestamp: float) -> N
             bucket.add(float(value), float(count))
     elif datum.get("StatisticValues"):
         held = datum["StatisticValues"]
-        bucket.add_statistics(
-            float(held["SampleCount"]), float(held["Sum"]), float(held["Minimum"]), float(held["Maximum"])
-        )
+        count, total = float(held["SampleCount"]), float(held["Sum"])
+        least, most = float(held["Minimum"]), float(held["Maximum"])
+        if count and least == most:  # then the values are known, and so are percentiles
+            bucket.add(least, count)
+        else:
+            bucket.add_statistics(count, total, least, most)
     else:
         bucket.add(float(datum["Value"]))

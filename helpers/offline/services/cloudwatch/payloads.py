@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.cloudwatch.models import Alarm
+
+from helpers.offline.services.cloudwatch import watching
 
 if TYPE_CHECKING:
     from helpers.offline.services.cloudwatch.alarms import Change
@@ -37,16 +40,41 @@ def state(value: str, reason: str, data: str, when: float) -> dict[str, str]:
 
 
 def configuration(alarm: Alarm) -> dict[str, Any]:
-    metric = {
-        "namespace": alarm.namespace,
-        "name": alarm.metric_name,
-        "dimensions": {dimension.name: dimension.value for dimension in alarm.dimensions},
-    }
-    statistic = {"metric": metric, "period": alarm.period, "stat": alarm.statistic or alarm.extended_statistic}
-    held: dict[str, Any] = {"metrics": [{"id": "m1", "metricStat": statistic, "returnData": True}]}
+    held: dict[str, Any] = {"metrics": metrics(alarm)}
     if alarm.description:
         held["description"] = alarm.description
     return held
+
+
+def metrics(alarm: Alarm) -> list[dict[str, Any]]:
+    if not alarm.metric_data_queries:
+        statistic = alarm.statistic or alarm.extended_statistic
+        watched = _metric(alarm.namespace, alarm.metric_name, alarm.dimensions)
+        return [
+            {
+                "id": "m1",
+                "metricStat": {"metric": watched, "period": alarm.period, "stat": statistic},
+                "returnData": True,
+            }
+        ]
+    found = []
+    for query in alarm.metric_data_queries:
+        one: dict[str, Any] = {"id": query.id}
+        if query.expression:
+            one["expression"] = query.expression
+        else:
+            held = query.metric_stat
+            watched = _metric(held.metric.namespace, held.metric.metric_name, held.metric.dimensions)
+            one["metricStat"] = {"metric": watched, "period": int(held.period), "stat": held.stat}
+        if query.label:
+            one["label"] = query.label
+        found.append(one | {"returnData": watching.returns_data(query)})
+    return found
+
+
+def _metric(namespace: str, name: str, dimensions: Iterable[Any]) -> dict[str, Any]:
+    named = {dimension.name: dimension.value for dimension in dimensions}
+    return {"namespace": namespace, "name": name, "dimensions": named}
 
 
 def event_detail(alarm: Alarm, change: Change) -> dict[str, Any]:
@@ -54,7 +82,7 @@ def event_detail(alarm: Alarm, change: Change) -> dict[str, Any]:
     return {
         "alarmName": alarm.name,
         "state": state(change.new, change.reason, change.data, change.when),
-        "previousState": {"value": change.old},
+        "previousState": state(change.old, *change.before),
         "configuration": configuration(alarm),
     }
 
@@ -73,17 +101,9 @@ def lambda_event(alarm: Alarm, change: Change, region: str, account_id: str) -> 
 def notification(alarm: Alarm, change: Change, region: str, account_id: str) -> tuple[str, str]:
     """(Subject, Message) of an SNS action."""
     place = REGION_NAMES.get(region, region)
-    statistic = alarm.statistic
-    trigger = {
-        "MetricName": alarm.metric_name,
-        "Namespace": alarm.namespace,
-        "StatisticType": "Statistic" if statistic else "ExtendedStatistic",
-        ("Statistic" if statistic else "ExtendedStatistic"): statistic.upper()
-        if statistic
-        else alarm.extended_statistic,
-        "Unit": alarm.unit,
-        "Dimensions": [{"value": one.value, "name": one.name} for one in alarm.dimensions],
-        "Period": alarm.period,
+    trigger = _trigger_of_metric(alarm) if not alarm.metric_data_queries else {"Metrics": _trigger_metrics(alarm)}
+    trigger |= {
+        "Period": watching.period_of(alarm),
         "EvaluationPeriods": alarm.evaluation_periods,
         "DatapointsToAlarm": alarm.datapoints_to_alarm or alarm.evaluation_periods,
         "ComparisonOperator": alarm.comparison_operator,
@@ -110,6 +130,39 @@ def notification(alarm: Alarm, change: Change, region: str, account_id: str) -> 
         "Trigger": trigger,
     }
     return f'{change.new}: "{alarm.name}" in {place}', json.dumps(message)
+
+
+def _trigger_of_metric(alarm: Alarm) -> dict[str, Any]:
+    kind = "Statistic" if alarm.statistic else "ExtendedStatistic"
+    return {
+        "MetricName": alarm.metric_name,
+        "Namespace": alarm.namespace,
+        "StatisticType": kind,
+        kind: alarm.statistic.upper() if alarm.statistic else alarm.extended_statistic,
+        "Unit": alarm.unit,
+        "Dimensions": [{"value": one.value, "name": one.name} for one in alarm.dimensions],
+    }
+
+
+def _trigger_metrics(alarm: Alarm) -> list[dict[str, Any]]:
+    found = []
+    for query in alarm.metric_data_queries:
+        one: dict[str, Any] = {"Id": query.id}
+        if query.expression:
+            one["Expression"] = query.expression
+        else:
+            held = query.metric_stat
+            dimensions = [{"value": each.value, "name": each.name} for each in held.metric.dimensions]
+            metric = {
+                "Dimensions": dimensions,
+                "MetricName": held.metric.metric_name,
+                "Namespace": held.metric.namespace,
+            }
+            one["MetricStat"] = {"Metric": metric, "Period": int(held.period), "Stat": held.stat}
+        if query.label:
+            one["Label"] = query.label
+        found.append(one | {"ReturnData": watching.returns_data(query)})
+    return found
 
 
 def history_data(change: Change) -> str:

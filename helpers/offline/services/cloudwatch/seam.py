@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC
 from types import SimpleNamespace
 from typing import Any
@@ -11,12 +12,15 @@ from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 
 from helpers.offline.kernel import AwsError
+from helpers.offline.services.cloudwatch import dashboards, watching
 from helpers.offline.services.cloudwatch.alarms import Alarms, remember
 from helpers.offline.services.cloudwatch.evaluation import COMPARISONS, INSUFFICIENT_DATA
 from helpers.offline.services.cloudwatch.metrics import Metrics, check_statistic
 from helpers.offline.services.cloudwatch.series import STATISTICS, dimensions_of
 
 DAY_S = 86_400
+# Comparisons with the band of an anomaly detector.
+BANDS = ("LessThanLowerOrGreaterThanUpperThreshold", "LessThanLowerThreshold", "GreaterThanUpperThreshold")
 MISSING = ("missing", "ignore", "breaching", "notBreaching")
 ACTION_LIMIT = 5
 
@@ -90,6 +94,7 @@ def _replace_responses(metrics: Metrics) -> None:
 
     def get_metric_data(self: CloudWatchResponse) -> ActionResult:
         request = self._get_params()
+        watching.check_ids([query.get("Id", "") for query in request.get("MetricDataQueries", [])])
         for number, query in enumerate(request.get("MetricDataQueries", []), start=1):
             if "MetricStat" not in query and "Expression" not in query:
                 raise AwsError(
@@ -119,6 +124,21 @@ def _replace_responses(metrics: Metrics) -> None:
         items.sort(key=lambda item: item["Timestamp"], reverse=newest_first)
         return ActionResult({"AlarmHistoryItems": items[: self._get_param("MaxRecords") or 100]})
 
+    def put_dashboard(self: CloudWatchResponse) -> ActionResult:
+        name, body = self._get_param("DashboardName"), self._get_param("DashboardBody")
+        if not dashboards.NAME.fullmatch(name or ""):
+            raise AwsError("InvalidParameterValue", f"The field DashboardName contains invalid characters: {name}")
+        found = dashboards.problems(body or "")
+        if found:
+            raise AwsError(
+                "InvalidParameterInput",
+                f"The dashboard body is invalid, there are {len(found)} validation errors: {json.dumps(found)}",
+                dashboardValidationMessages=found,
+            )
+        self.cloudwatch_backend.put_dashboard(name, body)
+        return ActionResult({"DashboardValidationMessages": []})
+
+    CloudWatchResponse.put_dashboard = put_dashboard
     CloudWatchResponse.get_metric_statistics = get_metric_statistics
     CloudWatchResponse.get_metric_data = get_metric_data
     CloudWatchResponse.describe_alarm_history = describe_alarm_history
@@ -128,13 +148,18 @@ def check_alarm(settings: dict[str, Any]) -> None:
     """Raises AwsError for what PutMetricAlarm does not take, or takes on AWS and not here."""
     if settings.get("rule"):
         raise AwsError("NotImplemented", "The offline AWS's CloudWatch has no composite alarms.", 501)
-    if settings.get("metric_data_queries"):
-        raise AwsError("NotImplemented", "The offline AWS's alarms watch one metric, not an expression (Metrics).", 501)
+    if settings.get("threshold_metric_id"):
+        raise AwsError("NotImplemented", "The offline AWS's CloudWatch has no anomaly detection.", 501)
     if settings["comparison_operator"] not in COMPARISONS:
-        if "Band" in settings["comparison_operator"] or "Range" in settings["comparison_operator"]:
+        if settings["comparison_operator"] in BANDS:
             raise AwsError("NotImplemented", "The offline AWS's CloudWatch has no anomaly detection.", 501)
         raise enumeration(settings["comparison_operator"], "comparisonOperator", COMPARISONS)
-    period, periods = settings.get("period"), settings["evaluation_periods"]
+    periods = settings["evaluation_periods"]
+    if settings.get("metric_data_queries"):
+        watching.check(settings)
+        period = watching.period_of(SimpleNamespace(metric_data_queries=settings["metric_data_queries"]))
+    else:
+        period = settings.get("period")
     if period is None or not (period in (10, 20, 30) or (period >= 60 and period % 60 == 0)):
         raise AwsError("ValidationError", f"Invalid period {period}: it must be 10, 20, 30 or a multiple of 60.")
     if period * periods > DAY_S:
@@ -147,7 +172,7 @@ def check_alarm(settings: dict[str, Any]) -> None:
     if needed is not None and not 1 <= needed <= periods:
         raise AwsError("ValidationError", "The parameter DatapointsToAlarm must be from 1 to EvaluationPeriods.")
     statistic, extended = settings.get("statistic"), settings.get("extended_statistic")
-    if bool(statistic) == bool(extended):
+    if bool(statistic) == bool(extended) and not settings.get("metric_data_queries"):
         raise AwsError("ValidationError", "Exactly one of Statistic and ExtendedStatistic must be given.")
     if statistic and statistic not in STATISTICS:
         raise enumeration(statistic, "statistic", STATISTICS)
