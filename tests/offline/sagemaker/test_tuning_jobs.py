@@ -115,17 +115,17 @@ def test_a_grid_needs_no_number_of_jobs_beyond_its_size(tuning):
 
 
 @pytest.mark.parametrize(
-    ("strategy", "more"),
+    ("strategy", "jobs", "more"),
     [
-        ("Random", {"TrainingJobEarlyStoppingType": "Auto"}),
-        ("Hyperband", {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 10, "MaxResource": 100000}}}),
+        ("Random", 8, {"TrainingJobEarlyStoppingType": "Auto"}),
+        ("Hyperband", 4, {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 10, "MaxResource": 100000}}}),
     ],
 )
-def test_hopeless_children_are_stopped_early(tuning, strategy, more):
+def test_hopeless_children_are_stopped_early(tuning, strategy, jobs, more):
     """A rate of almost nothing leaves the error where it was; a job of so many rounds would take minutes."""
     ranges = {"CategoricalParameterRanges": [{"Name": "eta", "Values": ["0.3", "0.000001"]}]}
     static = {"num_round": "2000", "max_depth": "3"}
-    request = tuning.request(strategy, ranges, static, jobs=6, parallel=2, **more)
+    request = tuning.request(strategy, ranges, static, jobs=jobs, parallel=2, **more)
     name = tuning.start(request)
     done = tuning.ended(name)
     children = tuning.children(name)
