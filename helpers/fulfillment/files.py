@@ -12,6 +12,7 @@ from helpers.fulfillment.columns import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 def write(
@@ -66,14 +67,30 @@ def _csv(
     path: Path, parts: Iterable[pd.DataFrame], header: bool, context: bool, on_progress: Callable[[int], None], *,
     compressed: bool,
 ) -> None:  # fmt: skip
+    from pyarrow import csv
+
     opener = (lambda: gzip.GzipFile(path, "wb", compresslevel=6, mtime=0)) if compressed else (lambda: path.open("wb"))
     with opener() as file:
         for number, part in enumerate(parts):
             columns = part if context else part[list(COLUMNS)]
-            for name in columns.columns[columns.isna().any()]:
-                columns = columns.assign(**{name: columns[name].astype("Int32")})  # 85, not 85.0; empty when missing
-            for name in columns.select_dtypes("float32"):
-                columns = columns.assign(**{name: columns[name].astype("int32")})
-            text = columns.to_csv(index=False, header=header and number == 0, date_format="%Y-%m-%dT%H:%M:%S.%fZ")
-            file.write(text.encode())
+            options = csv.WriteOptions(include_header=False, quoting_style="none")
+            if header and number == 0:
+                file.write((",".join(columns.columns) + "\n").encode())
+            csv.write_csv(_as_text(columns), file, options)
             on_progress(len(part))
+
+
+def _as_text(frame: pd.DataFrame) -> pa.Table:
+    """Whole numbers without a point (85, not 85.0), missing values as nothing, times as lines.py writes them."""
+    import pandas as pd
+    import pyarrow as pa
+
+    columns = {}
+    for name, values in frame.items():
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            columns[name] = pa.array(values.dt.strftime("%Y-%m-%dT%H:%M:%S.%f").str[:-3] + "Z")
+        elif values.dtype.kind == "f":
+            columns[name] = pa.array(values, from_pandas=True).cast(pa.int32())
+        else:
+            columns[name] = pa.array(values)
+    return pa.table(columns)
