@@ -104,7 +104,7 @@ def _history() -> pd.DataFrame:
     import pandas as pd
 
     if not HISTORY.is_file():
-        raise FileNotFoundError(f"{HISTORY} is missing; make it: python -m helpers.fulfillment generate --history")
+        raise FileNotFoundError(f"{HISTORY} is missing; make it: python -m helpers.fulfillment generate")
     return pd.read_parquet(HISTORY)
 
 
