@@ -7,7 +7,7 @@ import functools
 import gzip
 import logging
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -56,6 +56,10 @@ DATA_PLANE = frozenset(
         *("PutMetricData", "PutLogEvents", "PutEvents", "ReceiveMessage", "ChangeMessageVisibility"),
     )
 )
+
+
+# Services whose changes reach into others: these are kept with them.
+KEPT_WITH = {"application-autoscaling": ("monitoring",)}
 
 
 class Front:
@@ -190,6 +194,8 @@ class Front:
     async def _keep(self, call: Call) -> None:
         """After a change: decisions are taken anew, and the change is on disk before it is acknowledged."""
         if call.operation.startswith(READS):
+            if (outstanding := self.snapshots.outstanding(call.service)) is not None:
+                await asyncio.wait([asyncio.wrap_future(outstanding)])
             return
         if call.service == "iam" or call.operation in CHANGES_OF_POLICIES:
             self.authorizer.forget()
@@ -199,7 +205,12 @@ class Front:
         if keep is not None:
             keep(call)
         else:
-            await self.snapshots.committed(call.service)
+            await self.snapshots.committed(*self._changed_with(call.service))
+
+    def _changed_with(self, service: str) -> Sequence[str]:
+        if service == "tagging":  # it tags resources of any service
+            return self.snapshots.services
+        return service, *KEPT_WITH.get(service, ())
 
     def _authenticate(self, call: Call, body: bytes | None) -> authentication.Authenticated:
         known = authentication.authenticate(

@@ -286,6 +286,7 @@ class Kernel:
         self.stop_hooks: list[Callable[[], None]] = []
         self.dirty_services: set[str] = set()  # signing names; "" stands for all
         self.keepers: dict[tuple[str, str], Callable[[Call], None]] = {}
+        self.request_snapshot: Callable[[str], Future[None]] | None = None
         self.before_snapshot: dict[str, list[Callable[[], Callable[[], None] | None]]] = {}
         self.installing = ""  # signing name of the service whose install() runs
         self.paused = threading.Event()
@@ -342,6 +343,16 @@ class Kernel:
         """State changed: take a snapshot soon. `service` is a signing name or a durable's; without one, all of them."""
         durable = self.durables.get(service)
         self.dirty_services.add(durable.service if durable else service)
+
+    def keep_now(self, service: str) -> None:
+        """State changed outside of a call, and whoever asks may be told: have a snapshot begin at once.
+
+        Reads of the service by the front wait until it is on disk, so that nothing told is forgotten.
+        """
+        if self.request_snapshot is None:
+            self.mark_dirty(service)
+        else:
+            self.request_snapshot(service)
 
     def issue_role_session(
         self, role_arn: str, session_name: str, duration_s: int = 3600, *, policy: str | None = None

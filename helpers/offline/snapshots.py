@@ -27,6 +27,13 @@ from helpers.offline.kernel import Kernel
 SCHEMA = 1
 INTERVAL_S = 1.0
 SHARE = 20  # a service's snapshots rest at least so many times as long as they take
+# What lies beside a service's snapshot and is of no use without it, below the workspace.
+WITH_SNAPSHOT = {
+    "s3": ("objects", "state/objects-*.journal"),
+    "sqs": ("state/messages-*.journal",),
+    "firehose": ("firehose",),
+    "lambda": ("functions/events.journal",),
+}
 HEADER: dict[str, Any] = {
     "schema": SCHEMA,
     "moto": moto.__version__,
@@ -45,35 +52,49 @@ class Snapshots:
         self.services = services
         self._due: dict[str, float] = dict.fromkeys(services, 0.0)
         self._asked: dict[str, list[Future[None]]] = {}
+        self._outstanding: dict[str, Future[None]] = {}
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
 
     def start(self) -> None:
+        self.kernel.request_snapshot = self.request
         self._thread.start()
 
     def stop(self) -> None:
         """Writes whatever is not yet written."""
         self.kernel.stopping.set()
+        self.kernel.request_snapshot = None
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(30)
+        self._write_asked()
         for service in self._take_dirty():
             try:
                 self._write(service)
             except Exception:
                 log.exception("the last snapshot of %s failed", service)
 
-    def committed(self, service: str) -> asyncio.Future[None]:
-        """Done once a snapshot of `service` that began after this moment is on disk; fails with OSError."""
-        return asyncio.wrap_future(self.request(service))
+    async def committed(self, *services: str) -> None:
+        """Returns once snapshots of `services` that began after this moment are on disk. Raises OSError."""
+        asked = [asyncio.wrap_future(self.request(service)) for service in services if service in self.services]
+        for outcome in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     def request(self, service: str) -> Future[None]:
+        """Like `committed`, for threads."""
         future: Future[None] = Future()
         with self._lock:
             self._asked.setdefault(service, []).append(future)
+            self._outstanding[service] = future
         self._wake.set()
         return future
+
+    def outstanding(self, service: str) -> Future[None] | None:
+        """The last snapshot of `service` that was asked for, if it is not on disk yet."""
+        future = self._outstanding.get(service)
+        return None if future is None or future.done() else future
 
     # --- Writing ------------------------------------------------------------------------------------------------------
 
@@ -171,9 +192,13 @@ class Snapshots:
                 self.kernel.durables[name].load(value)
 
     def _set_aside(self, path: Path, error: Exception) -> None:
+        """With the files that only this state explains: they would be taken for leftovers."""
         aside = self.kernel.workspace.dir / "set-aside" / time.strftime("%Y%m%dT%H%M%S")
         aside.mkdir(parents=True, exist_ok=True)
         os.replace(path, aside / path.name)
+        for pattern in WITH_SNAPSHOT.get(path.stem, ()):
+            for found in self.kernel.workspace.dir.glob(pattern):
+                os.replace(found, aside / found.name)
         log.warning(
             "The kept state of %s cannot be used (%s). It begins empty; the old state is in %s.",
             path.stem,

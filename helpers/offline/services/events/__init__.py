@@ -97,7 +97,6 @@ class Bus:
                 ports.streams.put_records(self.kernel.account_id, region, arn.rpartition("/")[2], [text.encode()])
             case "sqs":
                 sqs_backends[self.kernel.account_id][region].send_message(arn.rpartition(":")[2], text)
-                self.kernel.mark_dirty("sqs")
             case "logs":
                 group = arn.split(":log-group:")[1].removesuffix(":*")
                 ports.logs.write(self.kernel.account_id, region, group, str(uuid.uuid4()), [text])

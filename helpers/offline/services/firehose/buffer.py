@@ -23,7 +23,8 @@ class Batch:
     records: list[bytes] | None
     files: list[Path]
     attempts: int = 0
-    next_attempt: float = 0.0
+    begun: float = field(default_factory=time.monotonic)  # of the attempts, which a changed clock must not end
+    next_attempt: float = 0.0  # monotonic
 
     def body(self) -> bytes:
         """Raises OSError where the files cannot be read."""
@@ -40,7 +41,8 @@ class Buffer:
     lock: threading.Lock = field(default_factory=threading.Lock)
     records: list[bytes] = field(default_factory=list)
     size_bytes: int = 0
-    arrived: float = 0.0
+    arrived: float = 0.0  # of the first record, by the clock, for the object's name
+    since: float = 0.0  # the same moment, monotonic, for the interval
     files: list[Path] = field(default_factory=list)
     waiting: list[Batch] = field(default_factory=list)  # cut, and not yet in S3
 
@@ -53,7 +55,7 @@ class Buffer:
             for part, size_bytes in parts(records, limit_bytes, limit_bytes - self.size_bytes):
                 self.journal.append(part)
                 if not self.records:
-                    self.arrived = time.time()
+                    self.arrived, self.since = time.time(), time.monotonic()
                 self.records += part
                 self.size_bytes += size_bytes
                 if self.size_bytes >= limit_bytes:
@@ -69,7 +71,7 @@ class Buffer:
 
     def is_due(self, size_bytes: int, interval_s: float) -> bool:
         return bool(self.records) and (
-            self.size_bytes >= size_bytes or time.time() - self.arrived >= max(interval_s, 0.2)
+            self.size_bytes >= size_bytes or time.monotonic() - self.since >= max(interval_s, 0.2)
         )
 
     def cut(self) -> None:

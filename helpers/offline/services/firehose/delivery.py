@@ -113,13 +113,13 @@ class Delivery:
 
     def _deliver_waiting(self, region: str, stream: DeliveryStream, buffer: Buffer) -> None:
         with self._delivering:
-            while buffer.waiting and buffer.waiting[0].next_attempt <= time.time():
+            while buffer.waiting and buffer.waiting[0].next_attempt <= time.monotonic():
                 batch = buffer.waiting[0]
                 try:
                     self._put(stream, batch)
                 except (AwsError, OSError) as error:
                     self._put_off(region, stream, batch, error)
-                    if time.time() - batch.arrived < RETRY_FOR_S:
+                    if time.monotonic() - batch.begun < RETRY_FOR_S:
                         return
                 buffer.waiting.pop(0)
                 for path in batch.files:
@@ -148,7 +148,7 @@ class Delivery:
     def _put_off(self, region: str, stream: DeliveryStream, batch: Batch, error: Exception) -> None:
         batch.attempts += 1
         batch.records = None
-        batch.next_attempt = time.time() + min(60, 2**batch.attempts)
+        batch.next_attempt = time.monotonic() + min(60, 2**batch.attempts)
         code = error.code if isinstance(error, AwsError) else "S3.WriteFailed"
         message = error.message if isinstance(error, AwsError) else str(error)
         log.warning("%s: delivery attempt %s failed: %s", stream.delivery_stream_name, batch.attempts, error)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 import re
 import shutil
+from urllib.parse import parse_qs
 
 from helpers.offline import fallthrough, uploads
 from helpers.offline.kernel import Answer, Call, Kernel, Support
 from helpers.offline.services.s3.download import get_object
 from helpers.offline.services.s3.files import REMOVED_AFTER_S, STORE, arriving, keep_objects_in_files
-from helpers.offline.services.s3.journal import Journal
+from helpers.offline.services.s3.journal import ObjectJournal
 from helpers.offline.services.s3.listing import list_objects
 from helpers.offline.services.s3.port import ObjectsPort
 
@@ -72,7 +73,7 @@ _KEPT_ONE_BY_ONE = ("PutObject", "CopyObject", "DeleteObject", "CompleteMultipar
 
 def install(kernel: Kernel) -> None:
     keep_objects_in_files(kernel.workspace.dir / "objects")
-    journal = Journal(kernel.workspace.dir / "state", kernel.account_id)
+    journal = ObjectJournal(kernel.workspace.dir / "state", kernel.account_id, lambda: kernel.mark_dirty("s3"))
     kernel.ports.objects = ObjectsPort(kernel.account_id, journal)
     kernel.hot("s3", "ListObjects", list_objects, blocking=True)
     kernel.hot("s3", "ListObjectsV2", list_objects, blocking=True)
@@ -87,11 +88,15 @@ def install(kernel: Kernel) -> None:
         for name in re.findall(rb"<Key>(.*?)</Key>", call.body, re.DOTALL):
             journal.note(call.path_parameters["Bucket"], html.unescape(name.decode()))
 
+    def note_part(call: Call) -> None:
+        query = parse_qs(call.query)
+        journal.note_part(call.path_parameters["Bucket"], query["uploadId"][0], int(query["partNumber"][0]))
+
     for operation in (*_KEPT_ONE_BY_ONE, "PutObjectTagging", "DeleteObjectTagging"):
         kernel.kept_by("s3", operation, note_object)
     kernel.kept_by("s3", "DeleteObjects", note_deleted)
     for operation in ("UploadPart", "UploadPartCopy"):
-        kernel.kept_by("s3", operation, lambda call: kernel.mark_dirty("s3"))
+        kernel.kept_by("s3", operation, note_part)
     kernel.before_snapshot["s3"] = [journal.begin_next]
 
     def take_back() -> None:

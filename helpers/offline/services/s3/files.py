@@ -28,6 +28,7 @@ class Store:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.keeps_all = False  # while what is recorded on disk may still name files that are in no use any more
         self._waiting: list[tuple[float, Path]] = []
         self._lock = threading.Lock()
 
@@ -41,11 +42,13 @@ class Store:
         with self._lock:
             self._waiting.append((time.monotonic() + REMOVED_AFTER_S, path))
 
-    def remove_due(self, *, everything: bool = False) -> None:
+    def remove_due(self) -> None:
+        if self.keeps_all:
+            return
         now = time.monotonic()
         with self._lock:
-            due = [path for moment, path in self._waiting if everything or moment <= now]
-            self._waiting = [] if everything else [entry for entry in self._waiting if entry[0] > now]
+            due = [path for moment, path in self._waiting if moment <= now]
+            self._waiting = [entry for entry in self._waiting if entry[0] > now]
         for path in due:
             path.unlink(missing_ok=True)
 

@@ -1,79 +1,80 @@
-"""What became of single objects since the last snapshot of S3: a file that only grows, replayed at the next start."""
+"""What became of single objects and parts since the last snapshot of S3, replayed at the next start."""
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
-import struct
 import threading
-import zlib
-from collections.abc import Callable, Iterator
+from bisect import insort
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from helpers.offline import pickling
-
-_HEAD = struct.Struct(">II")  # length and CRC-32 of the record that follows
+from helpers.offline.journals import Journal
+from helpers.offline.services.s3.files import STORE
 
 log = logging.getLogger("offline.s3")
 
 
-class Journal:
-    """Numbered files; a snapshot begins the next, and removes the former ones once it is written."""
+class ObjectJournal:
+    """Objects' files that are no longer needed stay while the disk's state may still name them."""
 
-    def __init__(self, directory: Path, account_id: str) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, account_id: str, grown: Callable[[], None]) -> None:
         self.account_id = account_id
-        self._lock = threading.Lock()
-        self._file: BinaryIO | None = None
-        self._number = max((number for number, _ in self._files()), default=0)
+        self.journal = Journal(directory, "objects", grown)
+        self._snapshot_wanted = grown
+        self._lock = threading.RLock()  # from looking at an object to its record, so that the last record is the newest
+        self._failures = 0
 
     def note(self, bucket_name: str, key_name: str) -> None:
         """Records the object as it now is, gone or not. Raises OSError."""
-        bucket = _buckets(self.account_id).get(bucket_name)
-        if bucket is None:
-            return
         with self._lock:
+            bucket = _buckets(self.account_id).get(bucket_name)
+            if bucket is None:
+                return
             versions = list(bucket.keys.getlist(key_name, []))
-            tagger = _backend(self.account_id).tagger
-            tags = {key.arn: tagger.tags[key.arn] for key in versions if getattr(key, "arn", None) in tagger.tags}
-            data = pickling.dump((bucket_name, key_name, versions, tags))
-            file = self._open()
-            position = file.tell()
-            record = _HEAD.pack(len(data), zlib.crc32(data)) + data
-            try:
-                if file.write(record) < len(record):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            except OSError:
-                file.truncate(position)
-                raise
+            tags = _backend(self.account_id).tagger.tags
+            held = {key.arn: tags.get(key.arn) for key in versions if hasattr(key, "arn")}
+            self._append(("object", bucket_name, key_name, versions, held))
+
+    def note_part(self, bucket_name: str, upload_id: str, number: int) -> None:
+        """Records a part of a multipart upload as it now is. Raises OSError."""
+        with self._lock:
+            bucket = _buckets(self.account_id).get(bucket_name)
+            upload = bucket.multiparts.get(upload_id) if bucket is not None else None
+            if upload is not None and number in upload.parts:
+                self._append(("part", bucket_name, upload_id, number, upload.parts[number]))
 
     def begin_next(self) -> Callable[[], None]:
         """For a snapshot that begins now. Returns what to do when it is written."""
-        with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-            former = [path for _, path in self._files()]
-            self._number += 1
+        remove_former, failures = self.journal.begin_next(), self._failures
+        STORE.keeps_all = True
 
-        def remove_former() -> None:
-            for path in former:
-                path.unlink(missing_ok=True)
+        def written() -> None:
+            remove_former()
+            STORE.keeps_all = self._failures > failures
 
-        return remove_former
+        return written
 
     def replay(self) -> None:
-        """Puts every recorded object where its record says. A torn last record was never acknowledged."""
-        for _, path in self._files():
-            for data in _records(path):
-                try:
-                    self._apply(*pickling.load(data))
-                except Exception:
-                    log.exception("a record of %s cannot be used", path)
+        """Puts every recorded object and part where its record says."""
+        for data in self.journal.records():
+            try:
+                kind, *fields = pickling.load(data)
+                {"object": self._put_object, "part": self._put_part}[kind](*fields)
+            except Exception:
+                log.exception("a record of S3's journal cannot be used")
 
-    def _apply(self, bucket_name: str, key_name: str, versions: list[Any], tags: dict[str, Any]) -> None:
+    def _append(self, record: tuple[Any, ...]) -> None:
+        try:
+            self.journal.append(pickling.dump(record))
+        except OSError:
+            self._failures += 1
+            STORE.keeps_all = True
+            self._snapshot_wanted()
+            raise
+
+    def _put_object(self, bucket_name: str, key_name: str, versions: list[Any], held: dict[str, Any]) -> None:
         bucket = _buckets(self.account_id).get(bucket_name)
         if bucket is None:
             return
@@ -81,31 +82,24 @@ class Journal:
             dict.__setitem__(bucket.keys, key_name, versions)
         else:
             dict.pop(bucket.keys, key_name, None)
-        _backend(self.account_id).tagger.tags.update(tags)
+        tags = _backend(self.account_id).tagger.tags
+        for arn, of_version in held.items():
+            if of_version is None:
+                tags.pop(arn, None)
+            else:
+                tags[arn] = of_version
         for key in versions:
             if getattr(key, "multipart", None) is not None:
                 dict.pop(bucket.multiparts, key.multipart.id, None)
 
-    def _open(self) -> BinaryIO:
-        if self._file is None:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            self._file = (self.directory / f"objects-{self._number:08d}.journal").open("ab", buffering=0)
-        return self._file
-
-    def _files(self) -> list[tuple[int, Path]]:
-        return sorted((int(path.stem.rpartition("-")[2]), path) for path in self.directory.glob("objects-*.journal"))
-
-
-def _records(path: Path) -> Iterator[bytes]:
-    data = path.read_bytes()
-    position = 0
-    while position + _HEAD.size <= len(data):
-        length, checksum = _HEAD.unpack_from(data, position)
-        record = data[position + _HEAD.size : position + _HEAD.size + length]
-        if len(record) < length or zlib.crc32(record) != checksum:
+    def _put_part(self, bucket_name: str, upload_id: str, number: int, part: Any) -> None:
+        bucket = _buckets(self.account_id).get(bucket_name)
+        upload = bucket.multiparts.get(upload_id) if bucket is not None else None
+        if upload is None:
             return
-        yield record
-        position += _HEAD.size + length
+        upload.parts[number] = part
+        if number not in upload.partlist:
+            insort(upload.partlist, number)
 
 
 def _backend(account_id: str) -> Any:

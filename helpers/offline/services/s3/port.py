@@ -7,11 +7,11 @@ from typing import Any
 
 from helpers.offline.kernel import AwsError, ObjectSummary
 from helpers.offline.services.s3.files import ObjectFile
-from helpers.offline.services.s3.journal import Journal
+from helpers.offline.services.s3.journal import ObjectJournal
 
 
 class ObjectsPort:
-    def __init__(self, account_id: str, journal: Journal) -> None:
+    def __init__(self, account_id: str, journal: ObjectJournal) -> None:
         self.account_id = account_id
         self.journal = journal
 

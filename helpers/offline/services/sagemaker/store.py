@@ -89,8 +89,8 @@ class Store:
         raise invalid(f"The resource {arn} does not exist.")
 
     def changed(self) -> None:
-        """Something changed outside a call: have it kept soon."""
-        self.kernel.mark_dirty("sagemaker")
+        """Something changed outside a call: have it kept."""
+        self.kernel.keep_now("sagemaker")
 
 
 def page(

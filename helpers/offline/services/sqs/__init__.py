@@ -50,7 +50,7 @@ class Queues:
         source_principal: str | None = None,
         source_arn: str = "",
     ) -> None:
-        """Raises AwsError: NonExistentQueue, AccessDenied."""
+        """The message is kept when it returns. Raises AwsError: NonExistentQueue, AccessDenied; OSError."""
         _, _, _, region, _, name = queue_arn.split(":")
         backend = sqs_backends[self.kernel.account_id][region]
         if name not in backend.queues:
@@ -59,9 +59,17 @@ class Queues:
             source = Source(source_principal, source_arn)
             resource_policies.require(self.kernel.account_id, source, "sqs:SendMessage", queue_arn)
         backend.send_message(name, body, message_attributes=dict(attributes) if attributes else None)
-        self.kernel.mark_dirty("sqs")
 
 
 def install(kernel: Kernel) -> None:
     """What clients call is moto's; what services send comes in through the port."""
+    from helpers.offline.services.sqs.journal import MessageJournal
+
     kernel.ports.queues = Queues(kernel)
+    journal = MessageJournal(kernel.workspace.dir / "state", kernel.account_id, lambda: kernel.mark_dirty("sqs"))
+    journal.attach()
+    for operation in ("SendMessage", "SendMessageBatch", "DeleteMessage", "DeleteMessageBatch"):
+        kernel.kept_by("sqs", operation, lambda call: None)  # the queues themselves have noted it
+    kernel.before_snapshot["sqs"] = [journal.journal.begin_next]
+    kernel.on_start(journal.replay)
+    kernel.on_stop(lambda: kernel.mark_dirty("sqs"))

@@ -15,7 +15,5 @@ OPERATIONS: dict[str, Support] = {
 
 
 def install(kernel: Kernel) -> None:
+    """It has no state but its pages; what it changes belongs to the tagged services, and is kept with them."""
     include_apis()
-    # It has no state but its pages; what it changes belongs to the tagged service.
-    for operation in ("TagResources", "UntagResources"):
-        kernel.kept_by("tagging", operation, lambda call: kernel.mark_dirty())

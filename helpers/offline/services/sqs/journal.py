@@ -1,0 +1,84 @@
+"""Messages that were sent, received or deleted since the last snapshot of SQS, replayed at the next start."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
+
+from helpers.offline.journals import Journal
+
+log = logging.getLogger("offline.sqs")
+
+
+class MessageJournal:
+    """A message is in the journal before who sent it, or deleted it, is told so."""
+
+    def __init__(self, directory: Path, account_id: str, grown: Callable[[], None]) -> None:
+        self.account_id = account_id
+        self.journal = Journal(directory, "messages", grown)
+
+    def attach(self) -> None:
+        """Has moto's queues note what happens to their messages."""
+        add, delete, receive = Queue.add_message, Queue.delete_message, SQSBackend.receive_message
+        note = self._note
+
+        def add_message(queue: Queue, message: Message) -> None:
+            with queue._messages_lock:
+                add(queue, message)
+                if not any(one is message for one in reversed(queue._messages)):
+                    return  # FIFO queues drop what they have had
+                try:
+                    note("sent", queue, message.id, message.__dict__)
+                except OSError:
+                    queue._messages.remove(message)
+                    raise
+
+        def delete_message(queue: Queue, receipt_handle: str) -> None:
+            with queue._messages_lock:
+                gone = [message.id for message in queue._messages if message.had_receipt_handle(receipt_handle)]
+                delete(queue, receipt_handle)
+                for identity in gone:
+                    note("deleted", queue, identity)
+
+        def receive_message(backend: SQSBackend, queue_name: str, *arguments: Any, **named: Any) -> list[Message]:
+            found = receive(backend, queue_name, *arguments, **named)
+            if found:
+                queue = backend.get_queue(queue_name)
+                for message in found:
+                    fields = ("receipt_handle", "_old_receipt_handles", "approximate_receive_count", "visible_at")
+                    note("received", queue, message.id, {name: getattr(message, name) for name in fields})
+            return found
+
+        Queue.add_message = add_message
+        Queue.delete_message = delete_message
+        SQSBackend.receive_message = receive_message
+
+    def replay(self) -> None:
+        for data in self.journal.records():
+            try:
+                self._apply(*pickle.loads(data))
+            except Exception:
+                log.exception("a record of SQS's journal cannot be used")
+
+    def _note(self, kind: str, queue: Queue, identity: str, fields: dict[str, Any] | None = None) -> None:
+        self.journal.append(pickle.dumps((kind, queue.region, queue.name, identity, fields)))
+
+    def _apply(self, kind: str, region: str, queue_name: str, identity: str, fields: dict[str, Any] | None) -> None:
+        queue = sqs_backends[self.account_id][region].queues.get(queue_name)
+        if queue is None:
+            return
+        known = next((message for message in queue._messages if message.id == identity), None)
+        if kind == "deleted":
+            if known is not None:
+                queue._messages.remove(known)
+        elif known is not None:
+            known.__dict__.update(fields or {})
+        elif kind == "sent":
+            message = Message(identity, "")
+            message.__dict__.update(fields or {})
+            queue._messages.append(message)
