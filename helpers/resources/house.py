@@ -4,6 +4,7 @@
 arena with them, and passes on what follows.
 """
 
+import io
 import json
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import time
 from dataclasses import dataclass, field
 
 import pandas as pd
+import pyarrow as pa
 from botocore.exceptions import ClientError
+from pyarrow.csv import WriteOptions, write_csv
 
 from helpers.resources import buckets, functions, live_inference, model_training, roles
 from helpers.workshop import Workshop, connect
@@ -110,7 +113,8 @@ def build(ws: Workshop) -> dict[str, str]:
     buckets.ensure(ws, "models")
     roles.ensure(ws, "sagemaker")
     table = _table()
-    jobs = [(opponent, _train(ws, opponent, table)) for opponent in OPPONENTS]
+    uploaded = _upload(ws, table)
+    jobs = [(opponent, _train(ws, opponent, uploaded[opponent.prepared])) for opponent in OPPONENTS]
     role = _role(ws)
     for opponent, job in jobs:
         _deploy(ws, opponent, model_training.wait_for_training(ws, job))
@@ -145,16 +149,24 @@ def _preparation(table: pd.DataFrame) -> list[list[float]]:
     return [[round(float(v), 4) for v in column] for column in columns]
 
 
-def _train(ws: Workshop, opponent: Opponent, table: pd.DataFrame) -> str:
-    """Start the opponent's training job; its name."""
-    if opponent.prepared:
-        gaps, means, deviations = (list(v) for v in zip(*_preparation(table), strict=True))
-        features = (table.iloc[:, 1:].fillna(dict(zip(table.columns[1:], gaps, strict=True))) - means) / deviations
-        table = pd.concat([table.iloc[:, :1], features.round(6)], axis=1)
-    form = "prepared" if opponent.prepared else "raw"
-    body = table.to_csv(index=False, header=False).encode()
-    ws.client("s3").put_object(Bucket=ws.bucket("models"), Key=f"house/{form}/train.csv", Body=body)
-    channel = model_training.channel("train", f"s3://{ws.bucket('models')}/house/{form}/")
+def _upload(ws: Workshop, table: pd.DataFrame) -> dict[bool, str]:
+    """Write what the opponents train on, as it is and prepared; prepared or not -> S3 prefix."""
+    gaps, means, deviations = (list(v) for v in zip(*_preparation(table), strict=True))
+    features = (table.iloc[:, 1:].fillna(dict(zip(table.columns[1:], gaps, strict=True))) - means) / deviations
+    forms = {False: table, True: pd.concat([table.iloc[:, :1], features.round(6)], axis=1)}
+    prefixes = {}
+    for prepared, form in forms.items():
+        key = f"house/{'prepared' if prepared else 'raw'}/"
+        body = io.BytesIO()  # pyarrow: five times as fast as to_csv, while a notebook's cells want the processor
+        write_csv(pa.Table.from_pandas(form, preserve_index=False), body, WriteOptions(include_header=False))
+        ws.client("s3").put_object(Bucket=ws.bucket("models"), Key=f"{key}train.csv", Body=body.getvalue())
+        prefixes[prepared] = f"s3://{ws.bucket('models')}/{key}"
+    return prefixes
+
+
+def _train(ws: Workshop, opponent: Opponent, uri: str) -> str:
+    """Start the opponent's training job on what is at `uri`; its name."""
+    channel = model_training.channel("train", uri)
     if opponent.algorithm == "knn":
         channel["ContentType"] = "text/csv;label_size=1"
     version = {"version": model_training.XGBOOST_VERSION if opponent.algorithm == "xgboost" else "1"}
