@@ -25,6 +25,7 @@ from pathlib import Path
 
 import psutil
 
+STAGE = "/restapis/abc123/live/_user_request_"  # where an offline AWS has its APIs
 BAD = ("slow", "dead", "garbage", "redirecting", "endless")
 
 
@@ -42,7 +43,7 @@ class Participant(asyncio.Protocol):
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             head, self.buffer = self.buffer[:end], self.buffer[end + 4 :]
-            self.answer(head.split(b" ", 2)[1].decode())
+            self.answer(head.split(b" ", 2)[1].decode().removeprefix(STAGE))
 
     def answer(self, target):
         if target == "/misbehave":
@@ -115,7 +116,7 @@ def play(arguments, folder):
         stdout=subprocess.DEVNULL,
     )
     try:
-        stubs = f"http://127.0.0.1:{stub_process.stdout.readline().strip()}"
+        stubs = f"http://127.0.0.1:{stub_process.stdout.readline().strip()}{STAGE}"
         found = wait_for(Path(folder) / "server.json", arena_process)
         arena, token = found["url"], found["token"]
         time.sleep(2)

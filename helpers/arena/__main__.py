@@ -5,7 +5,6 @@ import gc
 import json
 import os
 import secrets
-import socket
 import sys
 import webbrowser
 from pathlib import Path
@@ -14,7 +13,10 @@ import filelock
 import uvicorn
 
 from helpers.arena import place, replay
+from helpers.arena.door import PORT as DOOR_PORT
+from helpers.arena.door import Door
 from helpers.arena.guard import Guard
+from helpers.arena.listening import address_towards, listen
 from helpers.arena.rounds import RoundError, Settings
 from helpers.arena.server import Arena, House
 from helpers.arena.store import Store
@@ -45,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="WHAT",
         help="which addresses the arena may call; repeat it. loopback, aws (*.execute-api.*.amazonaws.com), a network"
-        " such as 192.168.1.0/24, a host name or pattern (default: loopback)",
+        " such as 192.168.1.0/24, host:port, a host name or pattern. On this machine and in a network only API Gateway"
+        " stages of an offline AWS are called, at host:port anything (default: loopback)",
     )
     who.add_argument("--house", action="append", default=[], metavar="NAME=URL", help="an opponent that always plays")
     who.add_argument(
@@ -80,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("first", type=int)
     compare.add_argument("second", type=int)
     commands.add_parser("rounds", help="the rounds in the store")
+    door = commands.add_parser(
+        "door", help="let an arena in the room's network ask one API of this machine's offline AWS"
+    )
+    door.add_argument("url", help="of the API; `arena.join` opens the door by itself")
+    door.add_argument("--host", required=True, help="this machine's address in the room's network")
+    door.add_argument("--port", type=int, default=DOOR_PORT, help="the next free one if taken (default %(default)s)")
     commands.add_parser("stop", help="stop this workspace's arena; its round continues next time")
     return parser
 
@@ -92,31 +101,14 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return Settings().with_changes(changes)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket at the port asked for, or at a free one."""
-    for attempt in (*range(port, port + 20), 0) if port else (0,):
-        found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            found.bind((host, attempt))
-            found.listen(512)
-            return found
-        except OSError as error:
-            found.close()
-            last = error
-    raise SystemExit(f"The arena cannot listen at {host}:{port}: {last}")
-
-
 def _own_address(host: str) -> str:
     """This machine's address in the room's network, when the server listens to all."""
     if host not in ("0.0.0.0", "::"):
         return host
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing: only asks which interface would be used
-            return probe.getsockname()[0]
-        except OSError:
-            return "127.0.0.1"
+    try:
+        return address_towards("192.0.2.1")  # of RFC 5737, nobody's: whatever leads out
+    except OSError:
+        return "127.0.0.1"
 
 
 def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
@@ -134,7 +126,7 @@ def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise SystemExit(f"Another arena plays with {store_path}. Use its page, or name another --store.") from None
-    listening = _listen(arguments.host, arguments.port)
+    listening = listen(arguments.host, arguments.port)
     port = listening.getsockname()[1]
     address = _own_address(arguments.host)
     url = f"http://{address}:{port}/"
@@ -151,8 +143,8 @@ def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
         entries_per_minute=arguments.entries_per_minute,
     )
     local = url if arguments.host not in ("0.0.0.0", "::") else f"http://127.0.0.1:{port}/"
-    address_file = store_path.parent / "server.json"
-    place.write_address(address_file, local, token)
+    address_file = store_path.parent / place.SERVER
+    place.write_address(address_file, url=local, token=token)
     print(f"Projector   {url}\nPhones      {public or url}phone\nInstructor  {local}instructor#{token}", flush=True)
     print(
         f"The arena calls {guard.describe()}. Log: {store_path}. Ctrl+C stops; the round continues next time.",
@@ -169,6 +161,27 @@ def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
         arena.when_idle(arguments.idle_minutes * 60, lambda: setattr(server, "should_exit", True))
     gc.collect()
     gc.freeze()  # what was imported stays: no full collection, each a stop of all play, goes through it again
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        address_file.unlink(missing_ok=True)
+    return 0
+
+
+def _door(arguments: argparse.Namespace) -> int:
+    """Serve the door until it is stopped, or nobody has asked for a long time."""
+    listening = listen(arguments.host, arguments.port)
+    door = Door(arguments.url)
+    config = uvicorn.Config(door.app, log_level="warning", access_log=False, server_header=False)
+    server = uvicorn.Server(config)
+    door.when_idle(lambda: setattr(server, "should_exit", True))
+    address_file = place.folder() / place.DOOR
+    address_file.parent.mkdir(parents=True, exist_ok=True)
+    public = door.public_url(arguments.host, listening.getsockname()[1])
+    place.write_address(address_file, url=public, target=arguments.url)
+    print(f"{public} leads to {arguments.url}, and nowhere else.", flush=True)
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:
@@ -219,7 +232,7 @@ def _read(arguments: argparse.Namespace, store_path: Path) -> int:
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     parser = _parser()
-    known = {"serve", "export", "compare", "rounds", "stop"}
+    known = {"serve", "export", "compare", "rounds", "door", "stop"}
     if not known & set(argv) and not {"-h", "--help"} & set(argv[:1]):
         argv = ["serve", *argv]
     arguments = parser.parse_args(argv)
@@ -230,8 +243,10 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     store_path = (arguments.store or place.folder() / "arena.db").resolve()
     try:
+        if arguments.command == "door":
+            return _door(arguments)
         return (_serve if arguments.command == "serve" else _read)(arguments, store_path)
-    except (RoundError, ValueError) as error:
+    except (RoundError, ValueError, OSError) as error:
         raise SystemExit(str(error)) from None
 
 

@@ -48,6 +48,8 @@ class Caller:
             trust_env=False,
             read_bufsize=BODY_BYTES,
             max_headers=64,
+            max_line_size=BODY_BYTES,
+            max_field_size=BODY_BYTES,
         )
         return self
 

@@ -1,5 +1,6 @@
 """The notebook's side of the arena: find or start one, and enter it."""
 
+import ipaddress
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import filelock
 import psutil
@@ -15,6 +17,7 @@ import requests
 
 from helpers.arena import place
 from helpers.arena.keys import Keys
+from helpers.arena.listening import address_towards
 
 START_SECONDS = 30.0
 IDLE_MINUTES = 60
@@ -76,6 +79,7 @@ class Entry:
 
     def change(self, url: str) -> None:
         """Point the entry at another URL, e.g. that of a better model. Raises ArenaError."""
+        url = _reachable(url, self.client.url)
         self.client.call("PATCH", f"api/entries/{self.id}", {"url": url}, self._token)
 
     def withdraw(self) -> None:
@@ -89,7 +93,7 @@ class Entry:
 def find(url: str | None = None) -> Client | None:
     """The arena at `url`, at ARENA_URL, or the one that runs in this workspace; None when there is none."""
     url = url or os.environ.get("ARENA_URL")
-    found = place.read_address(place.folder() / "server.json")
+    found = place.read_address(place.folder() / place.SERVER)
     if url:
         own = found is not None and found["url"].rstrip("/") == url.rstrip("/")
         return Client(url, found["token"] if own and found else os.environ.get("ARENA_TOKEN", ""))
@@ -101,38 +105,58 @@ def start(*options: str) -> Client:
 
     `options`: of `python -m helpers.arena serve`. Raises ArenaError with the end of its log.
     """
-    folder = place.folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / "start.lock", timeout=START_SECONDS * 2):
+    place.folder().mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(place.folder() / "start.lock", timeout=START_SECONDS * 2):
         found = find()
         if found:
             return found
-        log = folder / "server.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "helpers.arena", "serve", "--idle-minutes", str(IDLE_MINUTES), *options],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end and process.poll() is None:
-            found = place.read_address(folder / "server.json")
-            if found and found["pid"] == process.pid:
-                client = Client(found["url"], found["token"])
-                try:
-                    client.state()
-                    return client
-                except ArenaError:
-                    pass  # listening, not yet serving
-            time.sleep(0.05)
-        raise ArenaError(f"The arena did not start. Its log ends with: {_tail(log)}")
+        facts = _launch(place.SERVER, "serve", "--idle-minutes", str(IDLE_MINUTES), *options)
+        return Client(facts["url"], facts["token"])
+
+
+def _launch(name: str, *command: str) -> dict:
+    """Start `python -m helpers.arena …` in the background; what it leaves in `name` as soon as it answers."""
+    folder = place.folder()
+    log = (folder / name).with_suffix(".log")
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "helpers.arena", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        found = place.read_address(folder / name)
+        if found and found["pid"] == process.pid and _answers(found["url"]):
+            return found
+        time.sleep(0.05)
+    raise ArenaError(f"`{command[0]}` of the arena did not start. Its log ends with: {_tail(log)}")
+
+
+def _answers(url: str) -> bool:
+    """Whether a server is there: it may be listening and not yet serve."""
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            session.get(url, timeout=60).close()
+        except requests.RequestException:
+            return False
+    return True
 
 
 def stop() -> bool:
-    """Stop the workspace's arena; its round continues when one is started again. False when there is none."""
-    found = place.read_address(place.folder() / "server.json")
+    """Stop the workspace's arena; its round continues when one is started again. False when there is none.
+
+    The door through which an arena elsewhere asks this machine's API is closed with it.
+    """
+    stopped = [_stop(place.SERVER), _stop(place.DOOR)]
+    return any(stopped)
+
+
+def _stop(name: str) -> bool:
+    found = place.read_address(place.folder() / name)
     if not found:
         return False
     try:
@@ -148,6 +172,31 @@ def stop() -> bool:
     return True
 
 
+def _reachable(url: str, arena: str) -> str:
+    """The API's URL as that arena can ask it: through a door, when the API is on this machine and the arena is not."""
+    there = urlsplit(arena).hostname or ""
+    if not _is_here(urlsplit(url).hostname or "") or _is_here(there):
+        return url
+    place.folder().mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(place.folder() / "door.lock", timeout=START_SECONDS * 2):
+        found = place.read_address(place.folder() / place.DOOR)
+        if found and found["target"] == url:
+            return found["url"]
+        _stop(place.DOOR)
+        try:
+            own = address_towards(there)
+        except OSError as error:
+            raise ArenaError(f"There is no way from here to the arena at {there}: {error}.") from None
+        return _launch(place.DOOR, "door", url, "--host", own)["url"]
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def join(ws: Any, url: str, alias: str | None = None, arena: str | None = None) -> Entry:
     """Enter the arena with the URL of one's live-inference API.
 
@@ -158,9 +207,12 @@ def join(ws: Any, url: str, alias: str | None = None, arena: str | None = None) 
     alias : the name on the board
     arena : address of an arena elsewhere (default: ARENA_URL, else the workspace's own, started if need be)
 
-    Entering again under the same alias points the entry at the new URL. Raises ArenaError.
+    Entering again under the same alias points the entry at the new URL. When the arena is on another machine of the
+    room and the API on this one, a door to this one API is opened on this machine (`helpers.arena.door`). Raises
+    ArenaError.
     """
     client = find(arena) or start(*options_for(ws))
+    url = _reachable(url, client.url)
     alias = alias or getattr(ws, "participant", None)
     keys = Keys(place.folder() / "entries.json")
     kept = keys.get(client.url, alias) if alias else None

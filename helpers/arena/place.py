@@ -7,6 +7,8 @@ from pathlib import Path
 import psutil
 
 DEFAULT_PORT = 8765
+SERVER = "server.json"
+DOOR = "door.json"
 
 
 def folder() -> Path:
@@ -15,9 +17,9 @@ def folder() -> Path:
     return Path(workspace).resolve() / "arena"
 
 
-def write_address(path: Path, url: str, token: str) -> None:
-    """Leave the server's address and the instructor's token, readable by this user only."""
-    text = json.dumps({"url": url, "token": token, "pid": os.getpid()})
+def write_address(path: Path, **facts: str) -> None:
+    """Leave a server's address (`url`) and what else belongs to it, e.g. its token, readable by this user only."""
+    text = json.dumps({**facts, "pid": os.getpid()})
     fresh = path.with_suffix(".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

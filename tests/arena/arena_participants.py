@@ -1,12 +1,19 @@
 """Stub participants: one raw HTTP server whose path says how it behaves."""
 
 import asyncio
+import gzip
 import threading
 from urllib.parse import parse_qs, urlsplit
 
+STAGE = "/restapis/abc123/live/_user_request_"  # where an offline AWS has its APIs
+BOMB = gzip.compress(bytes(5_000_000), 1)  # 22 kB
+
 
 class Participants:
-    """Serves on loopback in a thread. `asked[path]` counts questions; `headers` keeps the last request's head."""
+    """Serves on loopback in a thread, at paths like an API Gateway's.
+
+    `asked[path]` counts questions; `head` keeps the last request's head.
+    """
 
     def __init__(self):
         self.asked: dict[str, int] = {}
@@ -20,7 +27,7 @@ class Participants:
 
         async def serve():
             server = await asyncio.start_server(self._one, "127.0.0.1", 0)
-            self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{STAGE}"
             ready.set()
 
         self._loop.create_task(serve())
@@ -45,7 +52,7 @@ class Participants:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 self.head = head
-                target = urlsplit(head.split(" ")[1])
+                target = urlsplit(head.split(" ")[1].removeprefix(STAGE))
                 self.asked[target.path] = self.asked.get(target.path, 0) + 1
                 features = parse_qs(target.query, keep_blank_values=True).get("features", [""])[0].split(",")
                 await self._behave(target.path.strip("/").split("/"), features, writer)
@@ -81,6 +88,19 @@ class Participants:
             writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             while not writer.is_closing():
                 writer.write(b"1000\r\n" + b" " * 4096 + b"\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.001)
+        elif kind == "bomb":
+            send(writer, BOMB[: 4000 if argument else None], extra="Content-Encoding: gzip\r\n")
+        elif kind == "headers":
+            writer.write(b"HTTP/1.1 200 OK\r\n")
+            while not writer.is_closing():
+                writer.write(b"X-Flood: " + b"a" * int(argument) + b"\r\n" * (int(argument) < 9000))
+                await writer.drain()
+                await asyncio.sleep(0.001)
+        elif kind == "continue":
+            while not writer.is_closing():
+                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 await writer.drain()
                 await asyncio.sleep(0.001)
         elif kind == "drip":

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from arena_participants import STAGE
 
 from helpers.arena.caller import Caller, explain
 from helpers.arena.guard import Guard
@@ -36,7 +37,7 @@ def test_a_good_answer_has_its_prediction_and_latency(participants):
 
 def test_a_query_in_the_url_is_kept(participants):
     assert ask(f"{participants.url}/good/5?stage=a").outcome == Outcome.OK
-    assert "GET /good/5?stage=a&features=9000,1,2,3,4,,6" in participants.head
+    assert "/good/5?stage=a&features=9000,1,2,3,4,,6" in participants.head
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,11 @@ def test_a_query_in_the_url_is_kept(participants):
         ("redirect", Outcome.REDIRECT),
         ("long", Outcome.TOO_LONG),
         ("endless", Outcome.TOO_LONG),
+        ("bomb", Outcome.TOO_LONG),
+        ("bomb/short", Outcome.NOT_A_NUMBER),
+        ("headers/100", Outcome.UNREACHABLE),
+        ("headers/9999", Outcome.UNREACHABLE),
+        ("continue", Outcome.LATE),
         ("body/6e6f", Outcome.NOT_A_NUMBER),
         ("body/2d31", Outcome.OUT_OF_RANGE),
     ],
@@ -61,7 +67,7 @@ def test_whatever_the_other_side_does_there_is_an_outcome_in_time(participants, 
 
 
 def test_nobody_listening_is_unreachable():
-    reply = ask("http://127.0.0.1:1/x")
+    reply = ask(f"http://127.0.0.1:1{STAGE}/x")
     assert reply.outcome == Outcome.UNREACHABLE
     assert "refused" in reply.detail
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+from urllib.parse import urlsplit
 
 import pytest
+from arena_participants import STAGE
 
 from helpers.arena.caller import Caller
 from helpers.arena.guard import ForbiddenAddress, Guard, NotAllowed
@@ -11,33 +13,83 @@ from helpers.arena.scoring import Outcome
 
 LOCAL = Guard.parse(["loopback"])
 AWS = Guard.parse(["aws"])
-ROOM = Guard.parse(["loopback", "192.168.7.0/24", "*.local"])
+ROOM = Guard.parse(["loopback", "192.168.7.0/24", "*.local", "192.168.9.9:8000", "localhost:9000"])
+API = f"{STAGE}/liveinference"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:80", "localhost", "[::1]:9", "127.9.9.9", "LocalHost:8080", "localhost."])
+def test_apis_on_this_machine_are_called_when_loopback_is_named(host):
+    LOCAL.check_url(f"http://{host}{API}")
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:80/x", "http://localhost/x", "http://[::1]:9/x", "https://127.9.9.9/"]
-)
-def test_loopback_is_allowed_when_named(url):
-    assert LOCAL.check_url(url) == url
-
-
-@pytest.mark.parametrize(
-    "url",
+    "path",
     [
-        "http://8.8.8.8/",
-        "http://169.254.169.254/latest",
-        "http://10.0.0.1/",
-        "http://example.com/",
-        "http://2130706433/",
-        "http://0.0.0.0/",
-        "http://127.0.0.1.example.com/",
-        "http://[::ffff:10.0.0.1]/",
-        "http://localhost.example/",
+        "/",
+        "/metrics",
+        "/restapis/abc/live/liveinference",
+        "/2015-03-31/functions/f/invocations",
+        "/x/restapis/abc/live/_user_request_/liveinference",
+        f"{STAGE}/../../../../admin",
+        f"{STAGE}/%2e%2e/%2E%2E/admin",
+        f"{STAGE}/%252e%252e/admin",
+        f"{STAGE}/..%2fadmin",
+        f"{STAGE}/..%5cadmin",
+        f"{STAGE}/./x",
+        f"{STAGE}//x",
+        "/restapis/../live/_user_request_/x",
     ],
 )
-def test_what_the_instructor_did_not_name_is_refused(url):
-    with pytest.raises(NotAllowed, match="does not call"):
-        LOCAL.check_url(url)
+@pytest.mark.parametrize("host", ["127.0.0.1:9000", "192.168.7.1"])
+def test_other_services_on_this_machine_and_in_the_room_are_not_called(host, path):
+    with pytest.raises(NotAllowed, match="APIs of an offline AWS only"):
+        Guard.parse(["loopback", "192.168.7.0/24"]).check_url(f"http://{host}{path}")
+
+
+def test_a_port_that_the_instructor_names_is_called_whatever_its_path():
+    ROOM.check_url("http://192.168.9.9:8000/predict")
+    ROOM.check_url("http://localhost:9000/predict")
+    for elsewhere in ("http://192.168.9.9:8001/predict", "http://192.168.9.9/predict", "http://localhost:9001/predict"):
+        with pytest.raises(NotAllowed):
+            ROOM.check_url(elsewhere)
+    gateway = Guard.parse(["*.execute-api.*.localhost:4566", "[::1]:7000"])
+    gateway.check_url("http://abc123.execute-api.us-east-1.localhost:4566/live/liveinference")
+    gateway.check_url("http://[::1]:7000/x")
+    assert gateway.allows_address("127.0.0.1", 4566) and gateway.allows_address("::1", 7000)
+    assert not gateway.allows_address("127.0.0.1", 4567) and not gateway.allows_address("127.0.0.1", 7000)
+
+
+def test_an_api_gateway_is_called_at_its_own_port_only():
+    AWS.check_url("https://abc123.execute-api.eu-west-1.amazonaws.com:443/prod/liveinference")
+    AWS.check_url("https://abc123.execute-api.cn-north-1.amazonaws.com.cn/prod/liveinference")
+    for port in (22, 80, 8443):
+        with pytest.raises(NotAllowed, match=f":{port}"):
+            AWS.check_url(f"https://abc123.execute-api.eu-west-1.amazonaws.com:{port}/prod/liveinference")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "8.8.8.8",
+        "169.254.169.254",
+        "10.0.0.1",
+        "example.com",
+        "0.0.0.0",
+        "127.0.0.1.example.com",
+        "localhost.example",
+        "[::ffff:10.0.0.1]",
+        "[::]",
+        "[fe80::1%25eth0]",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "127.1",
+        "①②⑦.0.0.1",
+    ],
+)
+def test_what_the_instructor_did_not_name_is_refused(host):
+    with pytest.raises(NotAllowed):
+        LOCAL.check_url(f"http://{host}{API}")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +124,7 @@ def test_on_aws_only_api_gateways_are_called():
 
 
 def test_the_whole_world_cannot_be_allowed_by_accident():
-    for pattern in ("*", "*.*", "?*", ""):
+    for pattern in ("*", "*.*", "?*", "", "*:80", "*.*:443"):
         with pytest.raises(ValueError, match="any host"):
             Guard.parse([pattern])
 
@@ -82,6 +134,19 @@ def test_the_whole_world_cannot_be_allowed_by_accident():
     [
         (LOCAL, "127.0.0.1", True),
         (LOCAL, "::ffff:127.0.0.1", True),
+        (AWS, "::ffff:127.0.0.1", False),
+        (AWS, "::127.0.0.1", False),
+        (AWS, "64:ff9b::7f00:1", False),
+        (AWS, "64:ff9b::a9fe:a9fe", False),
+        (AWS, "2002:7f00:1::", False),
+        (AWS, "2002:a00:1::1", False),
+        (AWS, "2001:0:53aa:64c:0:0:80ff:fffe", False),
+        (AWS, "fd00:ec2::254", False),
+        (AWS, "fe80::1%eth0", False),
+        (AWS, "100.64.0.1", False),
+        (AWS, "192.0.0.192", False),
+        (AWS, "240.0.0.1", False),
+        (AWS, "2600:1f18::1", True),
         (LOCAL, "10.0.0.1", False),
         (AWS, "3.5.140.1", True),
         (AWS, "127.0.0.1", False),
@@ -96,7 +161,7 @@ def test_the_whole_world_cannot_be_allowed_by_accident():
     ],
 )
 def test_an_address_is_judged_when_a_connection_is_made(guard, address, allowed):
-    assert guard.allows_address(address) == allowed
+    assert guard.allows_address(address, 80) == allowed
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     info = (family, socket.SOCK_STREAM, 0, "", (address, 80))
     if allowed:
@@ -108,8 +173,8 @@ def test_an_address_is_judged_when_a_connection_is_made(guard, address, allowed)
 
 def test_a_name_that_leads_elsewhere_is_not_connected_to(participants, monkeypatch):
     """DNS rebinding: the name fits the pattern, and then resolves to an address that is not allowed."""
-    port = int(participants.url.rsplit(":", 1)[1])
-    guard = Guard.parse(["*.execute-api.*.amazonaws.com"])
+    port = urlsplit(participants.url).port
+    guard = Guard.parse([f"*.execute-api.*.amazonaws.com:{port}"])
     name = "evil.execute-api.eu-west-1.amazonaws.com"
     before = dict(participants.asked)
 

@@ -9,6 +9,7 @@ import time
 
 import nbformat
 import pytest
+from arena_participants import STAGE
 from arena_playing import poll
 from nbclient import NotebookClient
 
@@ -187,7 +188,7 @@ def test_words_when_there_is_no_arena_or_no_right(workspace, participants, monke
         arena.join(Ws(), "http://127.0.0.1:1/", arena="http://127.0.0.1:1/")
     client = arena.start()
     with pytest.raises(ArenaError, match="Nothing answers"):
-        arena.join(Ws(), "http://127.0.0.1:1/")
+        arena.join(Ws(), f"http://127.0.0.1:1{STAGE}/x")
     monkeypatch.setenv("WORKSHOP_DIR", str(workspace / "elsewhere"))
     monkeypatch.setenv("ARENA_URL", client.url)
     with pytest.raises(ArenaError, match="instructor's token"):

@@ -82,7 +82,7 @@ def test_locked_results_stand_still_until_they_are_revealed(arena, participants)
 
 
 def test_a_late_entry_plays_from_its_entry_on(arena, participants):
-    running = arena()
+    running = arena(settings=dataclasses.replace(QUICK, seconds=12, patient=True))
     running.enter(f"{participants.url}/good/0", "early")
     running.act("start")
     running.wait(lambda s: s["clock"] > 2)
