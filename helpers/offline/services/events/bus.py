@@ -1,0 +1,224 @@
+"""The default bus: events go to the targets of the rules that they match, again and again if need be."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from moto.events.models import Rule, events_backends
+
+from helpers.offline import patterns, service_roles
+from helpers.offline.kernel import AwsError, Kernel
+from helpers.offline.services.events import schedule
+from helpers.offline.services.events.input import input_of
+
+SERVICE = "events.amazonaws.com"
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+RETRIES, MOST_RETRIES, AGE_S = 185, 185, 86_400
+LONGEST_PAUSE_S = 300.0
+TICK_S = 0.2
+
+log = logging.getLogger("offline.events")
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What one target of a rule is to get. `began` and `due` in seconds since the epoch."""
+
+    region: str
+    rule_arn: str
+    target: dict[str, Any]
+    text: str
+    event: dict[str, Any]
+    began: float
+    attempts: int = 0
+    due: float = 0.0
+
+
+class Bus:
+    """ports.events: the default bus of each region."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self._waiting: list[Delivery] = []
+        self._lock = threading.Lock()
+        self._due: WeakKeyDictionary[Rule, float] = WeakKeyDictionary()
+        self._minute: datetime | None = None
+
+    def emit(
+        self,
+        account_id: str,
+        region: str,
+        source: str,
+        detail_type: str,
+        detail: dict[str, Any],
+        resources: list[str],
+    ) -> None:
+        self.publish(self.event(region, source, detail_type, detail, resources))
+
+    def event(
+        self,
+        region: str,
+        source: str,
+        detail_type: str,
+        detail: Mapping[str, Any],
+        resources: list[str],
+        when: float | None = None,
+    ) -> dict[str, Any]:
+        moment = datetime.now(UTC) if when is None else datetime.fromtimestamp(when, UTC)
+        return {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": detail_type,
+            "source": source,
+            "account": self.kernel.account_id,
+            "time": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": region,
+            "resources": resources,
+            "detail": detail,
+        }
+
+    def publish(self, event: dict[str, Any]) -> None:
+        """To the targets of every enabled rule whose pattern the event matches."""
+        for rule in self._rules(event["region"]):
+            pattern = rule.event_pattern.get_pattern()
+            if rule.state == "ENABLED" and pattern and patterns.matches(pattern, event):
+                self.send(rule, event)
+
+    def send(self, rule: Rule, event: dict[str, Any]) -> None:
+        for target in list(rule.targets):
+            text = input_of(target, event)
+            self._attempt(Delivery(event["region"], rule.arn, target, text, event, time.time()))
+
+    def tick(self) -> None:
+        """What failed for a passing reason, once more."""
+        now = time.time()
+        with self._lock:
+            due = [one for one in self._waiting if one.due <= now]
+            self._waiting = [one for one in self._waiting if one.due > now]
+        for delivery in due:
+            self._attempt(delivery)
+
+    # --- schedules ----------------------------------------------------------------------------------------------------
+
+    def tick_schedules(self, now: float | None = None) -> None:
+        """Rules whose moment has come. `now` in seconds since the epoch."""
+        now = time.time() if now is None else now
+        minute, before = schedule.minute_of(now), self._minute
+        self._minute = minute
+        for region in list(events_backends[self.kernel.account_id]):
+            for rule in self._rules(region):
+                if rule.scheduled_expression and self._is_due(rule, now, minute, minute != before is not None):
+                    self.send(rule, self.event(region, "aws.events", "Scheduled Event", {}, [rule.arn], now))
+
+    def _is_due(self, rule: Rule, now: float, minute: datetime, is_new_minute: bool) -> bool:
+        if rule.state != "ENABLED":
+            self._due.pop(rule, None)
+            return False
+        when = schedule.parsed(rule.scheduled_expression)
+        if isinstance(when, schedule.Cron):
+            return is_new_minute and when.matches(minute)
+        due = self._due.setdefault(rule, now + when.period_s)
+        if now < due:
+            return False
+        self._due[rule] = schedule.next_rate(due, now, when)
+        return True
+
+    def _rules(self, region: str) -> list[Rule]:
+        return list(events_backends[self.kernel.account_id][region].event_buses["default"].rules.values())
+
+    # --- targets ------------------------------------------------------------------------------------------------------
+
+    def _attempt(self, delivery: Delivery) -> None:
+        delivery.attempts += 1
+        try:
+            self._deliver(delivery)
+        except Exception as error:  # moto's errors are of many kinds
+            code, message, status = "SDK_CLIENT_ERROR", str(error), 400
+            if isinstance(error, AwsError):
+                code, message, status = error.code, error.message, error.status
+            elif isinstance(error, OSError):
+                status = 500
+            log.warning("%s could not reach %s: %s", delivery.rule_arn, delivery.target["Arn"], error)
+            passes = status >= 500 and status != 501
+            if not passes or not self._put_off(delivery):
+                self._to_dead_letter_queue(delivery, code, message, exhausted=passes)
+
+    def _put_off(self, delivery: Delivery) -> bool:
+        """Whether there is another attempt."""
+        policy = delivery.target.get("RetryPolicy") or {}
+        if delivery.attempts > policy.get("MaximumRetryAttempts", RETRIES):
+            return False
+        pause = min(LONGEST_PAUSE_S, 2.0 ** min(delivery.attempts - 1, 10)) * random.uniform(0.5, 1.0)
+        delivery.due = time.time() + pause
+        if delivery.due - delivery.began > policy.get("MaximumEventAgeInSeconds", AGE_S):
+            return False
+        with self._lock:
+            self._waiting.append(delivery)
+        self.kernel.mark_dirty("event deliveries")
+        return True
+
+    def _deliver(self, delivery: Delivery) -> None:
+        arn = delivery.target["Arn"]
+        ports, (_, _, service, region, *_) = self.kernel.ports, arn.split(":")
+        whose = {"source_principal": SERVICE, "source_arn": delivery.rule_arn}
+        match service:
+            case "lambda":
+                ports.functions.invoke_async(arn, delivery.text.encode(), **whose)
+            case "sns":
+                ports.topics.publish(arn, delivery.text, **whose)
+            case "sqs":
+                ports.queues.send(arn, delivery.text, **whose)
+            case "firehose":
+                role = delivery.target.get("RoleArn", "")
+                if refused := service_roles.refusal(self.kernel, role, "events", "firehose:PutRecord", arn):
+                    raise AwsError("AccessDeniedException", refused)
+                name = arn.rpartition("/")[2]
+                ports.streams.put_records(self.kernel.account_id, region, name, [delivery.text.encode()])
+            case "logs":
+                group = arn.split(":log-group:")[1].removesuffix(":*")
+                ports.logs.write(self.kernel.account_id, region, group, str(uuid.uuid4()), [delivery.text])
+
+    def _to_dead_letter_queue(self, delivery: Delivery, code: str, message: str, *, exhausted: bool) -> None:
+        queue = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
+        if not queue:
+            return
+        said = {
+            "RULE_ARN": delivery.rule_arn,
+            "TARGET_ARN": delivery.target["Arn"],
+            "ERROR_CODE": code,
+            "ERROR_MESSAGE": message,
+            "RETRY_ATTEMPTS": str(delivery.attempts - 1),
+        }
+        if exhausted:
+            said["EXHAUSTED_RETRY_CONDITION"] = "MaximumRetryAttempts"
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in said.items() if value}
+        try:
+            self.kernel.ports.queues.send(
+                queue,
+                json.dumps(delivery.event),
+                attributes=attributes,
+                source_principal=SERVICE,
+                source_arn=delivery.rule_arn,
+            )
+        except AwsError as error:
+            log.warning("nor its dead-letter queue: %s", error)
+
+    # --- kept over restarts -----------------------------------------------------------------------------------------
+
+    def save(self) -> list[Delivery]:
+        with self._lock:
+            return list(self._waiting)
+
+    def load(self, kept: list[Delivery]) -> None:
+        with self._lock:
+            self._waiting = list(kept)
