@@ -179,7 +179,7 @@ class Streams(Protocol):
 
 
 class Metrics(Protocol):
-    """CloudWatch. `timestamp` in seconds since the epoch; None is now."""
+    """CloudWatch. `timestamp` in seconds since the epoch; None is now. `count`: how many times the value is put."""
 
     def put(
         self,
@@ -192,6 +192,7 @@ class Metrics(Protocol):
         *,
         unit: str = "None",
         timestamp: float | None = None,
+        count: int = 1,
     ) -> None: ...
     def alarm_states(self, account_id: str, region: str, names: Sequence[str]) -> dict[str, str]: ...
 

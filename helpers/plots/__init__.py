@@ -10,6 +10,7 @@ from helpers.plots.models import (
     score_against_truth,
 )
 from helpers.plots.samples import arrivals, durations, features, pod
+from helpers.plots.scaling import scaling
 
 __all__ = [
     "arrivals",
@@ -23,5 +24,6 @@ __all__ = [
     "pod",
     "predicted_against_actual",
     "race",
+    "scaling",
     "score_against_truth",
 ]

@@ -20,12 +20,13 @@ def ensure(ws: Workshop, purpose: str) -> bool:
     return True
 
 
-def create(ws: Workshop, bucket: str) -> None:
-    """Create and tag the bucket; us-east-1 is the one region that must not be named in the request."""
-    place = {} if ws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": ws.region}}
+def create(ws: Workshop, bucket: str, region: str | None = None) -> None:
+    """Create and tag the bucket, in the home region unless another is named. us-east-1 must not be named to S3."""
+    region = region or ws.region
+    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     with ws.unless_it_exists():
-        ws.client("s3").create_bucket(Bucket=bucket, **place)
-    ws.client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": ws.tags})
+        ws.client("s3", region).create_bucket(Bucket=bucket, **place)
+    ws.client("s3", region).put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": ws.tags})
 
 
 def keys(ws: Workshop, bucket: str, prefix: str = "") -> Iterator[str]:

@@ -93,7 +93,8 @@ def _topic(ws: Workshop) -> list[dict]:
 
 
 def _sagemaker(ws: Workshop) -> list[dict]:
-    logs = ws.arn("logs", "log-group:/aws/sagemaker/*")
+    logs = ws.arn("logs", "log-group:/aws/sagemaker/*", region="*")
+    copies = f"arn:{ws.partition}:s3:::{ws.bucket('models-*')}"  # of models, in other regions
     images = [
         "ecr:BatchCheckLayerAvailability",
         "ecr:BatchGetImage",
@@ -104,6 +105,7 @@ def _sagemaker(ws: Workshop) -> list[dict]:
         *_read_bucket(ws, "samples"),
         *_read_bucket(ws, "models"),
         _write_bucket(ws, "models"),
+        allow(["s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject"], [copies, f"{copies}/*"]),
         allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [logs]),
         allow(
             ["cloudwatch:PutMetricData", *images], "*"

@@ -106,6 +106,21 @@ def test_the_race_counts_changes_of_the_lead(drawn):
     assert drawn[0][1] == "a leads at the end with 5,000 ms; the lead changed 2 times."
 
 
+def test_scaling_tells_load_instances_and_latency(drawn):
+    requests = pd.DataFrame({"minute": np.linspace(0, 60, 300), "latency_ms": 100.0, "region": "eu-west-1"})
+    requests.loc[50:60, "latency_ms"] = 2500.0
+    requests.loc[55, "region"] = None
+    instances = pd.DataFrame({"minute": [0, 10, 30, 60], "instances": [1, 5, 3, 1]})
+    plots.scaling(requests, instances, capacity_per_s=10)
+    plots.scaling(requests, instances.head(1))
+    assert drawn[0][0].startswith(b"\x89PNG")
+    assert drawn[0][1] == (
+        "1 instance became 5 in minute 10 and 1 at the end; latency was 0.1 s at first, 2.5 s at worst and 0.1 s at "
+        "the end; 299 of 300 requests were answered."
+    )
+    assert drawn[1][1].startswith("The instance count stayed at 1; latency was 0.1 s at first")
+
+
 def test_the_moving_mean_looks_back_only():
     means = live.moving_mean(np.array([0.0, 1.0, 2.0, 10.0]), np.array([4.0, 2.0, 0.0, 9.0]), 1.5)
     assert means.tolist() == [4.0, 3.0, 1.0, 9.0]

@@ -10,7 +10,7 @@ OPERATIONS = {
     "RegisterScalableTarget": Support(
         "real",
         "service namespace sagemaker, dimension sagemaker:variant:DesiredInstanceCount; offline a tag "
-        "`offline-clock-factor` makes periods and cooldowns so many times shorter",
+        "`offline-clock-factor` (1 to 600) makes periods and cooldowns so many times shorter",
     ),
     "DescribeScalableTargets": Support("real", "one page"),
     "DeregisterScalableTarget": REAL,

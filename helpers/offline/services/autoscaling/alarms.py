@@ -8,7 +8,9 @@ from typing import Any
 
 from helpers.offline.services.autoscaling.records import Policy, Target
 
-PERIOD_S, SHORTEST_PERIOD_S = 60, 10
+PERIOD_S = 60
+PERIODS_S = (60, 30, 20, 10, 5, 2, 1)  # below 10 s only with a faster clock: PutMetricAlarm does not take them
+LAG_S = 0.75  # metrics of the last moment are not there yet
 HIGH_PERIODS, LOW_PERIODS = 3, 15
 LOW_SHARE = 0.9  # of the target: below it there is too much capacity
 
@@ -18,9 +20,9 @@ def put(account_id: str, target: Target, policy: Policy) -> None:
     from moto.cloudwatch.models import cloudwatch_backends
 
     factor = target.clock_factor
-    period = next(seconds for seconds in (60, 30, 20, 10) if seconds <= PERIOD_S / factor or seconds == 10)
+    period = next((seconds for seconds in PERIODS_S if seconds <= PERIOD_S / factor), PERIODS_S[-1])
     value = policy.config["TargetValue"] * period / PERIOD_S
-    note = "" if factor == 1 else f" Offline clock factor {factor:g}: {period} s stand for a minute."
+    note = "" if factor == 1 else f" Offline clock factor {factor:g}: one second stands for {factor:g}."
     wanted = (
         ("High", "GreaterThanThreshold", value, HIGH_PERIODS),
         ("Low", "LessThanThreshold", LOW_SHARE * value, LOW_PERIODS),
@@ -34,7 +36,7 @@ def put(account_id: str, target: Target, policy: Policy) -> None:
             metric_name="InvocationsPerInstance",
             comparison_operator=comparison,
             evaluation_periods=max(1, round(periods * PERIOD_S / factor / period)),
-            period=period,
+            period=max(period, 10),
             threshold=threshold,
             statistic="Sum",
             description=f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy.arn}.{note}",
@@ -44,6 +46,7 @@ def put(account_id: str, target: Target, policy: Policy) -> None:
             ],
             alarm_actions=[policy.arn],
         )
+        alarm.period = period
         policy.alarms.append({"AlarmName": name, "AlarmARN": alarm.alarm_arn})
 
 
@@ -60,9 +63,12 @@ def newest_value(account_id: str, region: str, name: str, metrics: Any) -> tuple
     """(the statistic of the alarm's newest period with data, the alarm's threshold); None without any."""
     from moto.cloudwatch.models import cloudwatch_backends
 
+    from helpers.offline.services.cloudwatch import watching
+
     alarm = cloudwatch_backends[account_id][region].alarms.get(name)
     if alarm is None:
         return None
-    end = int(time.time() // alarm.period * alarm.period)
-    found = metrics.statistic_by_period(region, alarm, end - 3 * alarm.period, end)
-    return (found[-1][1], alarm.threshold) if found else None
+    period_s = watching.period_of(alarm)
+    end = int((time.time() - LAG_S) // period_s * period_s)
+    found = watching.values(metrics.store(region), alarm, end - 3 * period_s, end)
+    return (found[max(found)], alarm.threshold) if found else None

@@ -27,6 +27,7 @@ from helpers.offline.services.cloudwatch.metrics import Metrics
 
 TICK_S = 0.5
 GRACE_S = 1.5  # how long after its end a period is waited for: metrics come in batches
+SHORT_GRACE_S = 0.75  # of periods below 10 s, which only Application Auto Scaling makes, by its clock factor
 HISTORY_KEPT = 200
 
 log = logging.getLogger("offline.cloudwatch")
@@ -57,8 +58,11 @@ class Alarms:
         now = time.time()
         for region, backend in list(cloudwatch_backends[self.kernel.account_id].items()):
             for alarm in list(backend.alarms.values()):
-                every = 10 if watching.period_of(alarm) < 60 else 60
-                end = (now - GRACE_S) // every * every
+                period = watching.period_of(alarm)
+                every, grace = (10 if period < 60 else 60), GRACE_S
+                if period < 10:
+                    every, grace = period, SHORT_GRACE_S
+                end = (now - grace) // every * every
                 if self._evaluated.get(alarm, 0.0) >= end:
                     continue
                 self._evaluated[alarm] = end

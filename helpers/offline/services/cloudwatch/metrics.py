@@ -51,9 +51,10 @@ class Metrics:
         *,
         unit: str = "None",
         timestamp: float | None = None,
+        count: int = 1,
     ) -> None:
         key = (namespace, name, tuple(sorted(dimensions.items())))
-        self.store(region).put(key, value, unit, time.time() if timestamp is None else timestamp)
+        self.store(region).put(key, value, unit, time.time() if timestamp is None else timestamp, count)
         self.kernel.mark_dirty("metrics")
 
     def alarm_states(self, account_id: str, region: str, names: Sequence[str]) -> dict[str, str]:

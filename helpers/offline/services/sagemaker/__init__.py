@@ -42,7 +42,11 @@ OPERATIONS = {
     "DescribeEndpoint": Support("real", "image digests are made up"),
     "ListEndpoints": REAL,
     "DeleteEndpoint": REAL,
-    "InvokeEndpoint": Support("real", "the log holds a container's errors, not a line for each request"),
+    "InvokeEndpoint": Support(
+        "real",
+        "the log holds a container's errors, not a line for each request; a tag `offline-service-time-ms` of the "
+        "endpoint gives its instances queues",
+    ),
     "AddTags": REAL,
     "ListTags": Support("real", "one page"),
     "DeleteTags": REAL,
@@ -64,7 +68,8 @@ def install(kernel: Kernel) -> None:
     store = Store(kernel)
     jobs, models, configs = TrainingJobs(kernel, store), Models(kernel, store), EndpointConfigs(store)
     tuning = TuningJobs(kernel, store, jobs)
-    endpoints, tags = Endpoints(kernel, store), Tags(store)
+    endpoints = Endpoints(kernel, store)
+    tags = Tags(store, endpoints.tags_changed)
     metrics, capture = InvocationMetrics(kernel), Capture(kernel)
     kernel.ports.endpoints = endpoints
     operations = {
@@ -105,5 +110,5 @@ def install(kernel: Kernel) -> None:
     kernel.on_stop(jobs.end)
     kernel.on_stop(metrics.flush)
     kernel.on_stop(capture.flush)
-    kernel.every(1.0, metrics.flush, name="sagemaker-metrics")
+    kernel.every(0.25, metrics.flush, name="sagemaker-metrics")
     kernel.every(5.0, capture.flush, name="sagemaker-capture")

@@ -13,6 +13,7 @@ from helpers.offline.services.sagemaker.fleet import Fleet, Running, load_varian
 from helpers.offline.services.sagemaker.job_log import ContainerLog
 from helpers.offline.services.sagemaker.records import Endpoint, Variant
 from helpers.offline.services.sagemaker.serving.container import LoadError
+from helpers.offline.services.sagemaker.serving.instances import service_time_s
 from helpers.offline.services.sagemaker.store import Store, invalid, page
 
 log = logging.getLogger("offline.sagemaker")
@@ -189,6 +190,12 @@ class Endpoints:
         self._resize(endpoint)
         return True
 
+    def tags_changed(self, record: Any) -> None:
+        """The tag that tells how long a request takes its instance works at once."""
+        if isinstance(record, Endpoint) and (fleet := self.fleets.get((record.region, record.name))):
+            for running in (*fleet.blue, *fleet.green):
+                running.pace(service_time_s(record.tags))
+
     def container_log(self, endpoint: Endpoint, variant: str) -> ContainerLog:
         key = (endpoint.region, endpoint.name, variant)
         if key not in self.logs:
@@ -224,8 +231,10 @@ class Endpoints:
             variant = kept.get(entry["VariantName"]) or variant_of(entry)
             model = self.store.find(endpoint.region, "model", entry["ModelName"])
             output = self.container_log(endpoint, variant.name)
+            routing = entry.get("RoutingConfig", {}).get("RoutingStrategy", "RANDOM")
             try:
-                running.append(load_variant(self.kernel, variant, model, config_name))
+                running.append(load_variant(self.kernel, variant, model, config_name, routing))
+                running[-1].pace(service_time_s(endpoint.tags))
             except LoadError as error:
                 output.add(f"[ERROR] {error}")
                 output.flush()

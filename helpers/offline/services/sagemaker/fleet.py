@@ -13,15 +13,22 @@ from helpers.offline.services.sagemaker.channels import split_uri
 from helpers.offline.services.sagemaker.models import data_url
 from helpers.offline.services.sagemaker.records import Model, Variant
 from helpers.offline.services.sagemaker.serving.container import Container, LoadError, load
+from helpers.offline.services.sagemaker.serving.instances import Instances
 
 
 @dataclass(slots=True)
 class Running:
-    """One variant, its model loaded. `places`: one for each instance, which serves one large request at a time."""
+    """One variant, its model loaded.
+
+    `places`: one for each instance, which serves one large request at a time. `instances`: the queues of an endpoint
+    whose tag says how long a request takes; None where an instance is as quick as this computer.
+    """
 
     variant: Variant
     container: Container
     config: str
+    routing: str = "RANDOM"
+    instances: Instances | None = None
     places: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -30,6 +37,17 @@ class Running:
     def resize(self, instances: int) -> None:
         self.variant.instances = instances
         self.places = asyncio.Semaphore(max(1, instances))
+        if self.instances is not None:
+            self.instances.resize(instances)
+
+    def pace(self, service_s: float | None) -> None:
+        """A request now takes its instance so long; None: as long as it takes this computer."""
+        if service_s is None:
+            self.instances = None
+        elif self.instances is None:
+            self.instances = Instances(self.variant.instances, service_s, self.routing)
+        else:
+            self.instances.service_s = service_s
 
 
 @dataclass(slots=True)
@@ -58,7 +76,7 @@ class Fleet:
         return side[0] if side else None
 
 
-def load_variant(kernel: Kernel, variant: Variant, model: Model, config: str) -> Running:
+def load_variant(kernel: Kernel, variant: Variant, model: Model, config: str, routing: str = "RANDOM") -> Running:
     """Raises LoadError."""
     request = model.request
     description = request.get("PrimaryContainer") or request["Containers"][0]
@@ -70,4 +88,4 @@ def load_variant(kernel: Kernel, variant: Variant, model: Model, config: str) ->
         archive = kernel.ports.objects.get(*split_uri(url))
     except AwsError as error:
         raise LoadError(f"{url} cannot be read: {error.code}: {error.message}") from None
-    return Running(variant, load(image, archive, description.get("Environment", {})), config)
+    return Running(variant, load(image, archive, description.get("Environment", {})), config, routing)

@@ -1,4 +1,7 @@
-"""What CloudWatch shows of an endpoint: invocations, errors and latency, gathered and put once a second."""
+"""What CloudWatch shows of an endpoint: invocations, errors and latency, gathered by the second and put a little later.
+
+An invocation is counted when it arrives, so that the metric shows the load also where requests wait for an answer.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from dataclasses import dataclass, field
 
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.sagemaker.fleet import Running
@@ -14,41 +18,65 @@ from helpers.offline.services.sagemaker.fleet import Running
 NAMESPACE = "AWS/SageMaker"
 log = logging.getLogger("offline.sagemaker")
 
+Key = tuple[str, str, str, int]  # region, endpoint, variant, second since the epoch
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Of one second: `arrived` by the instance count of that moment; of what was answered the time and the status."""
+
+    arrived: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    seconds: list[float] = field(default_factory=list)
+    client_errors: int = 0
+    server_errors: int = 0
+
 
 class InvocationMetrics:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.lock = threading.Lock()
-        self.gathered: dict[tuple[str, str, str, int], list[tuple[float, int]]] = defaultdict(list)
+        self.gathered: dict[Key, Gathered] = defaultdict(Gathered)
 
-    def count(self, region: str, endpoint: str, running: Running, seconds: float, status: int) -> None:
-        key = (region, endpoint, running.variant.name, running.variant.instances)
+    def arrived(self, region: str, endpoint: str, running: Running) -> None:
+        variant = running.variant
         with self.lock:
-            self.gathered[key].append((seconds, status))
+            self.gathered[region, endpoint, variant.name, int(time.time())].arrived[variant.instances] += 1
+
+    def answered(self, region: str, endpoint: str, running: Running, seconds: float, status: int) -> None:
+        """`seconds` the model took, its queue included; `status` 0: no answer in time."""
+        with self.lock:
+            entry = self.gathered[region, endpoint, running.variant.name, int(time.time())]
+            entry.seconds.append(seconds)
+            if status >= 500 or status == 0:
+                entry.server_errors += 1
+            elif status >= 400:
+                entry.client_errors += 1
 
     def flush(self) -> None:
-        """Puts one datum for each call and metric, so that sums, averages and percentiles are right."""
+        """Puts every call's values, so that sums, averages and percentiles are right."""
         with self.lock:
-            gathered, self.gathered = self.gathered, defaultdict(list)
-        now = time.time()
+            gathered, self.gathered = self.gathered, defaultdict(Gathered)
         try:
-            for (region, endpoint, variant, instances), calls in gathered.items():
+            for (region, endpoint, variant, second), entry in gathered.items():
                 dimensions = {"EndpointName": endpoint, "VariantName": variant}
                 put = functools.partial(self.kernel.ports.metrics.put, self.kernel.account_id, region, NAMESPACE)
-                for seconds, status in calls:
-                    for name, value, unit in _data(seconds, status, instances):
-                        put(name, dimensions, value, unit=unit, timestamp=now)
+                put = functools.partial(put, dimensions=dimensions, timestamp=float(second))
+                for name, value, unit, count in _data(entry):
+                    put(name=name, value=value, unit=unit, count=count)
         except AwsError as error:
             log.info("no metric is put: %s", error.message)
 
 
-def _data(seconds: float, status: int, instances: int) -> list[tuple[str, float, str]]:
-    is_client_error, is_server_error = 400 <= status < 500, status >= 500 or status == 0
-    return [
-        ("Invocations", 1.0, "None"),
-        ("InvocationsPerInstance", 1 / max(1, instances), "None"),
-        ("Invocation4XXErrors", float(is_client_error), "None"),
-        ("Invocation5XXErrors", float(is_server_error), "None"),
-        ("InvocationModelErrors", float(is_client_error or is_server_error), "None"),
-        ("ModelLatency", 1e6 * seconds, "Microseconds"),
-    ]
+def _data(entry: Gathered) -> list[tuple[str, float, str, int]]:
+    """(metric, value, unit, how many calls have this value)."""
+    data = [("Invocations", 1.0, "None", sum(entry.arrived.values()))]
+    data += [("InvocationsPerInstance", 1 / max(1, count), "None", calls) for count, calls in entry.arrived.items()]
+    errors = {
+        "Invocation4XXErrors": entry.client_errors,
+        "Invocation5XXErrors": entry.server_errors,
+        "InvocationModelErrors": entry.client_errors + entry.server_errors,
+    }
+    for name, failed in errors.items():
+        data += [(name, 1.0, "None", failed), (name, 0.0, "None", len(entry.seconds) - failed)]
+    data += [("ModelLatency", 1e6 * seconds, "Microseconds", 1) for seconds in entry.seconds]
+    return [datum for datum in data if datum[3]]

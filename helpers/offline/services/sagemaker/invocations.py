@@ -39,18 +39,29 @@ class Invocations:
             raise AwsError("ValidationError", f"Variant {wanted} not found for endpoint {name} of account "
                            f"{call.account_id}.")  # fmt: skip
         started = time.perf_counter()
+        self.metrics.arrived(call.region, name, running)
+        if running.instances is not None:
+            await self._wait(call, name, running, started)
         content_type, accept = call.headers.get("content-type"), call.headers.get("accept")
         if len(call.body) <= INLINE_BODY:
             reply = running.container.invoke(call.body, content_type, accept)
         else:
             reply = await self._in_a_thread(call, name, running, content_type, accept)
         seconds = time.perf_counter() - started
-        self.metrics.count(call.region, name, running, seconds, reply.status)
+        self.metrics.answered(call.region, name, running, seconds, reply.status)
         if fleet.capture:
             self._capture(fleet, name, running, call, reply)
         if reply.status >= 400:
             raise self._model_error(call, name, running, reply.status, reply.body.decode(), reply.log)
         return self._answer(call, running, reply)
+
+    async def _wait(self, call: Call, name: str, running: Running, started: float) -> None:
+        """In the queue of an instance, and until it has worked. Raises AwsError after the longest time allowed."""
+        seconds = running.instances.take(started)
+        await asyncio.sleep(min(seconds, TIMEOUT_S))
+        if seconds > TIMEOUT_S:
+            self.metrics.answered(call.region, name, running, TIMEOUT_S, 0)
+            raise self._timed_out(call, name, running)
 
     async def _in_a_thread(
         self, call: Call, name: str, running: Running, content_type: str | None, accept: str | None
@@ -62,11 +73,15 @@ class Invocations:
                 work = loop.run_in_executor(self.kernel.blocking_pool, *arguments)
                 return await asyncio.wait_for(work, TIMEOUT_S)
         except TimeoutError:
-            text = (
-                "Your invocation timed out while waiting for a response from container primary. Review the latency "
-                "metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
-            )
-            raise self._model_error(call, name, running, 0, text, text) from None
+            self.metrics.answered(call.region, name, running, TIMEOUT_S, 0)
+            raise self._timed_out(call, name, running) from None
+
+    def _timed_out(self, call: Call, name: str, running: Running) -> AwsError:
+        text = (
+            "Your invocation timed out while waiting for a response from container primary. Review the latency "
+            "metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
+        )
+        return self._model_error(call, name, running, 0, text, text)
 
     def _answer(self, call: Call, running: Running, reply: Reply) -> Answer:
         headers = {"x-amzn-invoked-production-variant": running.variant.name}
