@@ -15,6 +15,7 @@ from scipy.sparse import random as random_sparse
 from helpers.offline.services.sagemaker.algorithms import xgboost_data
 from helpers.offline.services.sagemaker.algorithms.errors import UserError
 from helpers.offline.services.sagemaker.algorithms.job_directory import JobDirectory
+from helpers.offline.services.sagemaker.algorithms.recordio import read_file
 
 ACCEPTED = {
     "csv": ("csv", "text/csv"),
@@ -273,6 +274,11 @@ def test_recordio_of_sparse_records(directory):
     found = matrix(directory({"a": recordio(rows, columns=9)}, "recordio-protobuf"))
     assert found.num_col() == 9 and found.get_label().tolist() == list(range(40))
     assert found.get_data().toarray() == pytest.approx(given.toarray(), abs=1e-6)
+
+
+def test_sparse_records_as_a_table_have_the_label_first_and_zeros(tmp_path):
+    (tmp_path / "a").write_bytes(recordio([(7, [2], [5.0]), (8, [], [])], columns=4))
+    assert read_file(tmp_path / "a").tolist() == [[7, 0, 0, 5, 0], [8, 0, 0, 0, 0]]
 
 
 @pytest.mark.parametrize(

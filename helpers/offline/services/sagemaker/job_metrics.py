@@ -32,6 +32,9 @@ def injected(image: Image) -> list[dict[str, str]]:
                 for name in _LINEAR
                 for data in ("validation", "test")
             }
+            found["validation:objective_loss"] = (
+                rf"#quality_metric: host=\S+, (?:epoch=\S+, )?validation \S*objective\S* <loss>={_NUMBER}"
+            )
             found["train:objective_loss"] = rf"#quality_metric: host=\S+, epoch=\S+, train \S+ <loss>={_NUMBER}"
         case _:
             found = {

@@ -40,6 +40,10 @@ def one_of(*values: str) -> Callable[[str], str]:
     return parse
 
 
+def one_of_integers(*values: int) -> Callable[[str], int]:
+    return lambda text: int(one_of(*map(str, values))(text))
+
+
 def boolean(text: str) -> bool:
     return one_of("true", "false")(text.lower()) == "true"
 
@@ -86,8 +90,11 @@ def info(text: str) -> None:
     say(f"[{datetime.now(UTC):%m/%d/%Y %H:%M:%S} INFO {THREAD}] {text}")
 
 
-def greet(job: JobDirectory, offline_note: str) -> None:
+def greet(job: JobDirectory, schema: Mapping[str, Setting], offline_note: str) -> None:
     say("Docker entrypoint called with argument(s): train")
+    defaults = {name: str(setting.default) for name, setting in schema.items() if setting.default is not None}
+    place = "/opt/amazon/lib/python/algorithm/resources/default-input.json"
+    info(f"Reading default configuration from {place}: {defaults}")
     info(f"Merging with provided configuration from /opt/ml/input/config/hyperparameters.json: {job.hyperparameters}")
     info(offline_note)
 

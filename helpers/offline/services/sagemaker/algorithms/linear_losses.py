@@ -16,10 +16,14 @@ Pair = tuple[numpy.ndarray, numpy.ndarray]  # mean loss of each model; gradient,
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    margin: float = 0.01  # loss_insensitivity
+    """`positive_weight`: one for all models, or one each; `class_weights`: shape (classes,)."""
+
+    insensitivity: float = 0.01
     quantile: float = 0.5
     huber_delta: float = 1.0
-    positive_weight: float = 1.0
+    margin: float = 1.0
+    positive_weight: Any = 1.0
+    class_weights: Any = None
 
 
 def loss(name: str, settings: Settings) -> Callable[[Any, Any], Pair]:
@@ -38,14 +42,14 @@ def _absolute(scores: Any, labels: Any, settings: Settings) -> Pair:
 
 def _insensitive_squared(scores: Any, labels: Any, settings: Settings) -> Pair:
     error = scores - labels[:, None]
-    beyond = numpy.sign(error) * numpy.maximum(numpy.abs(error) - settings.margin, 0)
+    beyond = numpy.sign(error) * numpy.maximum(numpy.abs(error) - settings.insensitivity, 0)
     return (beyond**2).mean(0), 2 * beyond / len(labels)
 
 
 def _insensitive_absolute(scores: Any, labels: Any, settings: Settings) -> Pair:
     error = scores - labels[:, None]
-    outside = numpy.abs(error) > settings.margin
-    return (outside * (numpy.abs(error) - settings.margin)).mean(0), outside * numpy.sign(error) / len(labels)
+    outside = numpy.abs(error) > settings.insensitivity
+    return (outside * (numpy.abs(error) - settings.insensitivity)).mean(0), outside * numpy.sign(error) / len(labels)
 
 
 def _quantile(scores: Any, labels: Any, settings: Settings) -> Pair:
@@ -63,7 +67,7 @@ def _huber(scores: Any, labels: Any, settings: Settings) -> Pair:
 
 def _logistic(scores: Any, labels: Any, settings: Settings) -> Pair:
     sign = numpy.where(labels > 0, 1.0, -1.0)[:, None]
-    weight = numpy.where(labels > 0, settings.positive_weight, 1.0)[:, None]
+    weight = numpy.where((labels > 0)[:, None], settings.positive_weight, 1.0)
     margin = sign * scores
     value = numpy.logaddexp(0, -margin)
     return (weight * value).mean(0), -weight * sign * numpy.exp(-numpy.logaddexp(0, margin)) / len(labels)
@@ -71,8 +75,8 @@ def _logistic(scores: Any, labels: Any, settings: Settings) -> Pair:
 
 def _hinge(scores: Any, labels: Any, settings: Settings) -> Pair:
     sign = numpy.where(labels > 0, 1.0, -1.0)[:, None]
-    weight = numpy.where(labels > 0, settings.positive_weight, 1.0)[:, None]
-    lacking = numpy.maximum(1 - sign * scores, 0)
+    weight = numpy.where((labels > 0)[:, None], settings.positive_weight, 1.0)
+    lacking = numpy.maximum(settings.margin - sign * scores, 0)
     return (weight * lacking).mean(0), -weight * sign * (lacking > 0) / len(labels)
 
 
@@ -80,11 +84,13 @@ def _softmax(scores: Any, labels: Any, settings: Settings) -> Pair:
     shifted = scores - scores.max(1, keepdims=True)
     exponent = numpy.exp(shifted)
     probability = exponent / exponent.sum(1, keepdims=True)
-    rows = numpy.arange(len(labels))
-    right = probability[rows, labels.astype(int)]
+    rows, classes = numpy.arange(len(labels)), labels.astype(int)
+    weight = 1.0 if settings.class_weights is None else settings.class_weights[classes][:, None]
+    value = (-numpy.log(numpy.maximum(probability[rows, classes], 1e-12)) * weight).mean(0)
     gradient = probability
-    value = -numpy.log(numpy.maximum(right, 1e-12)).mean(0)
-    gradient[rows, labels.astype(int)] -= 1
+    gradient[rows, classes] -= 1
+    if settings.class_weights is not None:
+        gradient *= weight[:, :, None]
     return value, gradient / len(labels)
 
 

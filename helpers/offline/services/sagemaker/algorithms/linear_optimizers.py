@@ -47,13 +47,11 @@ class RmsProp:
         weights -= rate * gradient / (numpy.sqrt(squares) + 1e-8)
 
 
-def optimizer(name: str, settings: dict[str, Any]) -> Sgd | Adam | RmsProp:
-    def given(key: str, default: float) -> float:
-        return default if settings[key] == "auto" else settings[key]
-
-    match name:
+def optimizer(settings: dict[str, Any]) -> Sgd | Adam | RmsProp:
+    """The one of the hyperparameters optimizer, momentum, beta_1 and beta_2."""
+    match settings["optimizer"]:
         case "sgd":
-            return Sgd(given("momentum", 0.9))
+            return Sgd(settings["momentum"])
         case "rmsprop":
-            return RmsProp(given("beta_2", 0.9))
-    return Adam(given("beta_1", 0.9), given("beta_2", 0.999))
+            return RmsProp()
+    return Adam(settings["beta_1"], settings["beta_2"])

@@ -5,6 +5,7 @@ Whatever index_type says, the index is exact: no neighbour is ever missed for sp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy
@@ -17,6 +18,7 @@ from helpers.offline.services.sagemaker.algorithms.first_party import (
     info,
     integer,
     one_of,
+    one_of_integers,
     read,
     validate,
 )
@@ -35,14 +37,14 @@ SCHEMA: dict[str, Setting] = {
     "index_metric": Setting("L2", one_of("L2", "INNER_PRODUCT", "COSINE")),
     "mini_batch_size": Setting(5000, integer(1)),
     "faiss_index_ivf_nlists": Setting("auto", auto_or(integer(1))),
-    "faiss_index_pq_m": Setting(None, integer(1)),
+    "faiss_index_pq_m": Setting(None, one_of_integers(1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)),
 }
 REQUIRED = ("feature_dim", "k", "predictor_type", "sample_size")
 
 
 def main(job: JobDirectory) -> int:
-    greet(job, "Offline, k-NN is trained by a program of the offline AWS, with an exact index.")
-    settings = validate(job.hyperparameters, SCHEMA, _required(job))
+    greet(job, SCHEMA, "Offline, k-NN is trained by a program of the offline AWS, with an exact index.")
+    settings = settings_of(job.hyperparameters)
     if set(job.channels) - {"train", "test"}:
         extra = sorted(set(job.channels) - {"train", "test"})
         raise CustomerError(
@@ -62,9 +64,24 @@ def main(job: JobDirectory) -> int:
     return 0
 
 
-def _required(job: JobDirectory) -> tuple[str, ...]:
-    reduces = "dimension_reduction_type" in job.hyperparameters
-    return (*REQUIRED, "dimension_reduction_target") if reduces else REQUIRED
+def settings_of(given: Mapping[str, str]) -> dict[str, Any]:
+    """Raises CustomerError."""
+    required = [*REQUIRED]
+    if "dimension_reduction_type" in given:
+        required.append("dimension_reduction_target")
+    if given.get("index_type") == "faiss.IVFPQ":
+        required.append("faiss_index_pq_m")
+    settings = validate(given, SCHEMA, tuple(required))
+    if settings["index_type"] == "faiss.IVFPQ" and settings["index_metric"] != "L2":
+        raise CustomerError(f"index_type faiss.IVFPQ does not support index_metric {settings['index_metric']}.")
+    if settings["dimension_reduction_type"] and settings["dimension_reduction_target"] >= settings["feature_dim"]:
+        raise CustomerError("dimension_reduction_target must be smaller than feature_dim.")
+    if settings["index_type"] != "faiss.Flat":
+        info(
+            f"Offline, index_type {settings['index_type']} is served by the exact index too: its neighbours are those "
+            "of faiss.Flat, where on AWS some may be missed; its own hyperparameters have no effect."
+        )
+    return settings
 
 
 def fit(settings: dict[str, Any], rows: Any, labels: Any) -> Index:
@@ -80,8 +97,6 @@ def fit(settings: dict[str, Any], rows: Any, labels: Any) -> Index:
     projection = None
     if settings["dimension_reduction_type"]:
         target = settings["dimension_reduction_target"]
-        if target >= settings["feature_dim"]:
-            raise CustomerError("dimension_reduction_target must be smaller than feature_dim.")
         projection = _projection(settings["dimension_reduction_type"], settings["feature_dim"], target, random)
         rows = rows.astype("float64") @ projection
     kept = {name: settings[name] for name in ("k", "predictor_type", "index_metric")}

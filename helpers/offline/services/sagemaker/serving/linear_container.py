@@ -35,7 +35,11 @@ class LinearContainer:
             case "regressor":
                 predictions: list[dict[str, Any]] = [{"score": float(score)} for score in scores]
             case "binary_classifier":
-                predictions = [{"score": float(score), "predicted_label": int(score > 0.5)} for score in scores]
+                labels = linear_scores.predicted_labels(self.model, scores)
+                predictions = [
+                    {"score": float(score), "predicted_label": int(label)}
+                    for score, label in zip(scores, labels, strict=True)
+                ]
             case _:
                 predictions = [{"score": row.tolist(), "predicted_label": int(row.argmax())} for row in scores]
         return answer(predictions, accept)
