@@ -57,8 +57,8 @@ def main() -> None:
             return time.perf_counter() - started
 
         first_answer()
-        first = in_turn(first_answer, fresh_python, 7)
-        second = in_turn(second_environment, fresh_python, 5)
+        first = in_turn([first_answer, fresh_python], 7)
+        second = in_turn([second_environment, fresh_python], 5)
     show(
         "A Lambda function that imports boto3",
         [

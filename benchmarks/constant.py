@@ -1,4 +1,7 @@
-"""A server that answers every request with the same bytes: what a client could reach at best."""
+"""A server that answers every request with the same bytes: what a client could reach at best.
+
+It runs on what the offline AWS runs on, with the same settings: uvicorn, its event loop and its HTTP parser.
+"""
 
 import os
 import sys
@@ -19,4 +22,14 @@ async def app(scope, receive, send):
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error", lifespan="off")
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_level="error",
+        server_header=False,
+        proxy_headers=False,
+    )

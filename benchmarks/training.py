@@ -76,7 +76,7 @@ def main() -> None:
             run = subprocess.run(command, check=True, capture_output=True, text=True, env=quiet)
             return float(run.stdout)
 
-        seconds = in_turn(job, alone, 3)
+        seconds = in_turn([job, alone], 3)
     show(
         f"{ROWS:,} x 12 rows, {ROUNDS} rounds, 2 threads",
         [Ratio("training job to Completed", "read the CSV once, xgboost.train", *seconds, "s", 1.15, False)],

@@ -154,7 +154,12 @@ def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
         webbrowser.open(local)
         webbrowser.open(f"{local}instructor#{token}")
     config = uvicorn.Config(
-        arena.app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
+        arena.app,
+        loop="asyncio",  # ticks come to the microsecond; uvloop counts in milliseconds
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+        server_header=False,
     )
     server = uvicorn.Server(config)
     if arguments.idle_minutes:

@@ -25,12 +25,22 @@ _apps_lock = threading.Lock()
 
 def tune_moto() -> None:
     """Caches what moto computes anew for every request, and stops it from keeping every object it ever made."""
+    import moto.core.base_backend as base_backend
     import moto.core.common_models as common_models
     import moto.core.responses as responses
     import moto.core.utils as utils
 
     responses.method_names_from_class = functools.lru_cache(None)(
         lambda class_: frozenset(utils.method_names_from_class(class_))
+    )
+    # Finding a service's state takes a lock and lists all accounts; what is there is found without.
+    of_account = base_backend.BackendDict.__getitem__
+    base_backend.BackendDict.__getitem__ = lambda self, account_id: (
+        dict.get(self, account_id) or of_account(self, account_id)
+    )
+    of_region = base_backend.AccountSpecificBackend.__getitem__
+    base_backend.AccountSpecificBackend.__getitem__ = lambda self, region: (
+        dict.get(self, region) or of_region(self, region)
     )
     # Serves only moto's dashboard, and is a leak for a server that runs all day.
     common_models.BaseModel.__new__ = lambda cls, *arguments, **named: object.__new__(cls)

@@ -126,6 +126,7 @@ def _server(front: Front, directory: Path, state: State) -> uvicorn.Server:
         log_config=None,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=300,
         timeout_graceful_shutdown=5,
         backlog=512,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import parse_qs, unquote
 from xml.sax.saxutils import escape
 
 from helpers.offline import cbor, fallthrough
+from helpers.offline.identifiers import random_uuid
 from helpers.offline.kernel import Answer, AwsError, Call
 
 # Signing name -> botocore's name of the service model, where the two differ.
@@ -21,7 +21,7 @@ QUERY_SERVICES = {"sns", "iam", "sts", "sqs", "monitoring", "cloudformation"}
 
 
 def request_id() -> str:
-    return str(uuid.uuid4())
+    return random_uuid()
 
 
 def guess_service(headers: Mapping[str, str], path: str, query: str) -> str:
@@ -75,6 +75,9 @@ def _form_action(form: bytes) -> str:
     return parse_qs(form.decode()).get("Action", [""])[0]
 
 
+_INVOCATIONS: dict[tuple[str, str, str], tuple[str, dict[str, str]]] = {}
+
+
 @lru_cache(32)
 def _router(model: str) -> Any:
     from moto.core.routing import get_service_router
@@ -85,11 +88,20 @@ def _router(model: str) -> Any:
 def _route(call: Call) -> tuple[str, dict[str, str]]:
     from moto.core.request import Request
 
+    # Invocations are many, and nothing but method and path says what they are.
+    known = (call.service, call.method, call.path) if call.path.endswith("/invocations") else None
+    if known in _INVOCATIONS:
+        operation, parameters = _INVOCATIONS[known]
+        return operation, dict(parameters)
     model = "sagemaker-runtime" if call.service == "sagemaker" else MODELS.get(call.service, call.service)
     try:
         operation, parameters = _router(model).match(Request(fallthrough.environment(call)))
     except Exception:
         return "", {}
+    if known is not None and call.service in ("sagemaker", "lambda"):
+        if len(_INVOCATIONS) >= 1000:
+            _INVOCATIONS.clear()
+        _INVOCATIONS[known] = operation.name, dict(parameters)
     return operation.name, dict(parameters)
 
 

@@ -7,13 +7,13 @@ import base64
 import json
 import threading
 import time
-import uuid
 from collections.abc import Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from helpers.offline.identifiers import random_uuid
 from helpers.offline.kernel import AwsError, Invocation, Kernel
 from helpers.offline.services.functions import lookup, package, policy
 from helpers.offline.services.functions.environment import EXIT_GRACE_S, Environment, Gone, Outcome, Settings
@@ -81,7 +81,7 @@ class FunctionService:
         """Runs the function once. Raises Throttled, or with `wait` waits for a free execution instead."""
         function = target.function
         settings = lookup.settings_of(function)
-        request_id = request_id or str(uuid.uuid4())
+        request_id = request_id or random_uuid()
         try:
             environment = await self._take(settings, function.reserved_concurrency, wait)
         except Throttled:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from helpers.offline.identifiers import random_uuid
 from helpers.offline.kernel import AwsError
 
 LIMIT_BYTES = 256 * 1024
@@ -22,7 +22,7 @@ class Message:
     subject: str | None = None
     attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
     structure: str | None = None
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    id: str = field(default_factory=random_uuid)
     published: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def check(self) -> None:

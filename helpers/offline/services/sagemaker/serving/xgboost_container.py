@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import numpy
 
@@ -37,6 +37,7 @@ class XGBoostContainer:
         self.boosters = [_load(name, files[name]) for name in names]
         self.features = self.boosters[0].num_features()
         config = json.loads(self.boosters[0].save_config())["learner"]
+        self.has_trees: bool = config["gradient_booster"]["name"] != "gblinear"
         self.objective: str = config["objective"]["name"]
         self.classes = max(int(config["learner_model_param"]["num_class"]), 2)
         self.output = [name for name in environment.get("SAGEMAKER_INFERENCE_OUTPUT", "").split(",") if name]
@@ -88,11 +89,20 @@ class XGBoostContainer:
             import xgboost
 
             self.boosters[0].predict(xgboost.DMatrix(rows, nthread=1), validate_features=False)
-        kind = "margin" if margin else "value"
-        results = [
-            booster.inplace_predict(rows, predict_type=kind, validate_features=False) for booster in self.boosters
-        ]
+        results = [self._predict_with(booster, rows, "margin" if margin else "value") for booster in self.boosters]
         return results[0] if len(results) == 1 else numpy.mean(results, axis=0)
+
+    def _predict_with(self, booster: Any, rows: numpy.ndarray, kind: Literal["value", "margin"]) -> numpy.ndarray:
+        from helpers.offline.services.sagemaker.serving import xgboost_rows
+
+        if not self.has_trees:  # such models are not predicted in place
+            import xgboost
+
+            matrix = xgboost.DMatrix(rows, nthread=1)
+            return booster.predict(matrix, output_margin=kind == "margin", validate_features=False)
+        if xgboost_rows.is_for_few(rows):
+            return xgboost_rows.predict(booster, rows, kind)
+        return booster.inplace_predict(rows, predict_type=kind, validate_features=False)
 
     # --- Selectable inference -----------------------------------------------------------------------------------------
 
