@@ -41,15 +41,16 @@ def drawn_skus(uniform: np.ndarray, p: Parameters) -> np.ndarray:
 def items(world: int, sku: np.ndarray, p: Parameters) -> Items:
     """The items with these numbers in this world."""
     longest, widest, highest = p.item_max_mm
+    shortest, narrowest, flattest = p.item_min_mm
     length = p.item_length_mm * np.exp(p.item_length_log_sd * identities.normal(world, _LENGTH, sku))
     length = np.where(length > longest, longest * longest / length, length)  # folded back at the longest
-    length = np.rint(np.maximum(length, 40.0))
+    length = np.rint(np.maximum(length, shortest))
     width = length * _kumaraswamy(identities.uniform(world, _WIDTH, sku), p.item_width_shape)
-    width = np.rint(np.clip(width, 20.0, widest))
+    width = np.rint(np.clip(width, narrowest, widest))
     height = width * _kumaraswamy(identities.uniform(world, _HEIGHT, sku), p.item_height_shape)
-    height = np.rint(np.clip(height, 4.0, highest))
+    height = np.rint(np.clip(height, flattest, highest))
     weight = weights(length * width * height, identities.uniform(world, _DENSITY, sku), p)
-    flat = _soft((p.flat_mm - height) / 10.0)
+    flat = _soft((p.flat_mm - height) / p.flat_soft_mm)
     size_missing = identities.uniform(world, _NO_SIZE, sku) < p.size_missing + p.size_missing_flat * flat
     chance = np.where(size_missing, p.weight_missing_without_size, p.weight_missing)
     weight_missing = identities.uniform(world, _NO_WEIGHT, sku) < chance
@@ -69,7 +70,7 @@ def level_chances(weight: np.ndarray, p: Parameters) -> np.ndarray:
     """Probability of each height on the pod, shape (items, heights): heavy items are stowed lower."""
     share = np.log(np.asarray(p.level_share) / np.sum(p.level_share))
     order = np.arange(len(share)) - 2.0
-    logits = share - p.heavy_goes_low * order * np.log(weight / 400.0)[:, None]
+    logits = share - p.heavy_goes_low * order * np.log(weight / p.level_share_g)[:, None]
     return _softmax(logits)
 
 

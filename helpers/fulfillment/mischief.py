@@ -24,6 +24,13 @@ class Mischief:
     clock_skew_s: float = 0.0
     stray_after: int | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("duplicates", "malformed", "late"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share from 0 to 1, got {getattr(self, name)}.")
+        if self.late_by_s < 0:
+            raise ValueError(f"late_by_s is a number of seconds, 0 or more, got {self.late_by_s}.")
+
     def duplicated(self, event_id: int) -> bool:
         """Is this sample published twice?"""
         return identities.uniform(401, event_id) < self.duplicates

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from helpers.fulfillment import identities
+from helpers.fulfillment.columns import FCS
 from helpers.fulfillment.parameters import Parameters
 
 _WHO, _TEMPORARY, _PHASE, _SKILL = range(201, 205)
@@ -33,11 +34,14 @@ def at_station(world: int, fc: np.ndarray, station: np.ndarray, time_s: np.ndarr
     temporary = identities.uniform(world, _TEMPORARY, slot) < p.temporary_share
     service = np.where(temporary, p.temporary_days, p.regular_days)
     served = identities.uniform(world, _PHASE, slot) * service + time_s / DAY_S
-    associate = 1 + slot + 400 * np.floor(served / service).astype(np.int64)  # who leaves is followed by somebody new
+    everybody = len(FCS) * p.associates_per_fc
+    associate = (
+        1 + slot + everybody * np.floor(served / service).astype(np.int64)
+    )  # who leaves is followed by somebody new
     tenure = np.mod(served, service)
     skill = np.exp(p.associate_sd * identities.normal(world, _SKILL, associate) - p.associate_sd**2 / 2.0)
     pace = skill * _learning(tenure, p) * _day(hour, p) * p.slowdown
-    return Shift(associate, pace, 1.0 + p.interruption_new * np.exp(-tenure / 10.0))
+    return Shift(associate, pace, 1.0 + p.interruption_new * np.exp(-tenure / p.interruption_days))
 
 
 def pace_mean(p: Parameters) -> float:
@@ -49,8 +53,9 @@ def pace_mean(p: Parameters) -> float:
 
     s = p.temporary_share
     by_tenure = p.pace_floor + s * learning(p.temporary_days) + (1.0 - s) * learning(p.regular_days)
-    late = max(p.shift_h - 4.0, 0.0)
-    by_hour = 1.0 + (p.warm_up * 0.35 * (1.0 - math.exp(-p.shift_h / 0.35)) + p.fatigue * late**2.35 / 2.35) / p.shift_h
+    late, power = max(p.shift_h - p.fatigue_h, 0.0), p.fatigue_power + 1.0
+    warm_up = p.warm_up * p.warm_up_h * (1.0 - math.exp(-p.shift_h / p.warm_up_h))
+    by_hour = 1.0 + (warm_up + p.fatigue * late**power / power) / p.shift_h
     return by_tenure * by_hour * p.slowdown
 
 
@@ -58,7 +63,7 @@ def interruptions_mean(p: Parameters) -> float:
     """Mean factor on the chance of an interruption over associates and their tenure (exact)."""
 
     def new(service: float) -> float:
-        return 10.0 / service * (1.0 - math.exp(-service / 10.0))
+        return p.interruption_days / service * (1.0 - math.exp(-service / p.interruption_days))
 
     s = p.temporary_share
     return 1.0 + p.interruption_new * (s * new(p.temporary_days) + (1.0 - s) * new(p.regular_days))
@@ -69,4 +74,8 @@ def _learning(tenure_days: np.ndarray, p: Parameters) -> np.ndarray:
 
 
 def _day(hour: np.ndarray, p: Parameters) -> np.ndarray:
-    return 1.0 + p.warm_up * np.exp(-hour / 0.35) + p.fatigue * np.maximum(hour - 4.0, 0.0) ** 1.35
+    return (
+        1.0
+        + p.warm_up * np.exp(-hour / p.warm_up_h)
+        + p.fatigue * np.maximum(hour - p.fatigue_h, 0.0) ** p.fatigue_power
+    )

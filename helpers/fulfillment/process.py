@@ -21,7 +21,6 @@ from helpers.fulfillment.scenarios import Scenario
 
 WORLD = 2019  # the world of the shipped history
 HISTORY_START_S = 1_767_571_200.0  # 2026-01-05 00:00 UTC, a Monday
-HISTORY_DAYS = 28.0
 LIVE_START_S = HISTORY_START_S + 29.0 * 86_400.0 + 3.0 * 3600.0  # the day after, three hours into a shift
 CLOCK_MS = 10  # resolution of the station's clock
 _STREAM, _PLACE, _POD = 301, 302, 303
@@ -97,7 +96,7 @@ def block(stream: Stream, index: int, p: Parameters, averages: np.ndarray) -> Ro
     fc = np.full(n, stream.fc) if stream.fc is not None else rng.integers(len(FCS), size=n)
     station = visit % stream.stations
     shift = people.at_station(world, fc, station, start - HISTORY_START_S, p)
-    pod = rng.integers(40_000, size=n)
+    pod = rng.integers(p.pods, size=n)
     gamma = rng.gamma(p.extra_tasks_shape, p.extra_tasks / p.extra_tasks_shape, n)
     tasks = 1 + np.minimum(rng.poisson(gamma), p.tasks_max - 1)
     visit_effect = _effect(rng, p.visit_sd, n)
@@ -132,10 +131,10 @@ def block(stream: Stream, index: int, p: Parameters, averages: np.ndarray) -> Ro
     interruption = (rng.random(rows) < chance) * length
     seconds = content * fc_factor * bins["place"] * pace + p.machine_s + interruption
     duration = np.maximum(np.rint(seconds * 1000.0 / CLOCK_MS), 1.0) * CLOCK_MS
-    # When it begins: after what came before in this visit, with a second and a half between
-    spent = np.cumsum(duration / 1000.0 + 1.5)
-    before = spent - (duration / 1000.0 + 1.5)
-    begins = start[of_visit] + 3.0 + before - before[first][np.cumsum(first) - 1]
+    # When it begins: after what came before in this visit
+    spent = np.cumsum(duration / 1000.0 + p.pause_s)
+    before = spent - (duration / 1000.0 + p.pause_s)
+    begins = start[of_visit] + p.arrival_s + before - before[first][np.cumsum(first) - 1]
     weight = np.where(row_fc == p.scale_fc, bins["weight"] * p.scale_factor + p.scale_offset_g, bins["weight"])
     return {
         "duration": duration,
@@ -189,7 +188,7 @@ def _bins(rng: np.random.Generator, world: int, fc: np.ndarray, p: Parameters) -
         "fullness": fullness,
         "clutter": clutter,
         "fullness_missing": rng.random(n) < p.fullness_missing + p.fullness_missing_full * fullness,
-        "column_s": p.outer_column_s * (rng.random(n) < 0.5),
+        "column_s": p.outer_column_s * (rng.random(n) < p.outer_share),
         "place": place_effects(world, p)[fc, kind, level],
         "effect": quirk * _effect(rng, p.bin_sd, n),
         **{name: getattr(grip, name) for name in work.Grip.__slots__},

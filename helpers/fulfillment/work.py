@@ -32,12 +32,12 @@ def sigmoid(x: np.ndarray | float) -> np.ndarray:
 
 def heavy(weight_g: np.ndarray, p: Parameters) -> np.ndarray:
     """How surely an item needs two hands for its weight."""
-    return sigmoid((weight_g - p.two_hands_g) / 150.0)
+    return sigmoid((weight_g - p.two_hands_g) / p.two_hands_soft_g)
 
 
 def wide(width_mm: np.ndarray, p: Parameters) -> np.ndarray:
     """How surely an item needs two hands for its width."""
-    return sigmoid((width_mm - p.two_hands_mm) / 15.0)
+    return sigmoid((width_mm - p.two_hands_mm) / p.two_hands_soft_mm)
 
 
 def grip(
@@ -47,10 +47,10 @@ def grip(
     """Grip of items (mm, g) in bins (mm)."""
     by_weight, by_width = heavy(weight_g, p), wide(width, p)
     return Grip(
-        small=sigmoid((p.small_mm - length) / 12.0),
+        small=sigmoid((p.small_mm - length) / p.small_soft_mm),
         bulky=np.minimum(length / bin_width, 1.0),
-        long=sigmoid((length - p.long_mm) / 12.0),
-        tight=sigmoid((height / bin_height - 0.75) / 0.06),
+        long=sigmoid((length - p.long_mm) / p.long_soft_mm),
+        tight=sigmoid((height / bin_height - p.tight_from) / p.tight_soft),
         two_hands=by_weight + by_width - by_weight * by_width,
         weight_kg=weight_g / 1000.0,
     )
@@ -60,10 +60,10 @@ def posture(height_mm: np.ndarray, p: Parameters) -> np.ndarray:
     """Seconds that the bin's height costs: bend, kneel, overhead, step stool."""
     cm = np.asarray(height_mm) / 10.0
     return (
-        p.bend_s * sigmoid((54.0 - cm) / 4.0)
-        + p.kneel_s * sigmoid((40.0 - cm) / 3.0)
-        + p.overhead_s * sigmoid((cm - 150.0) / 5.0)
-        + p.stool_s * sigmoid((cm - 182.0) / 4.0)
+        p.bend_s * sigmoid((p.bend_cm - cm) / p.bend_soft_cm)
+        + p.kneel_s * sigmoid((p.kneel_cm - cm) / p.kneel_soft_cm)
+        + p.overhead_s * sigmoid((cm - p.overhead_cm) / p.overhead_soft_cm)
+        + p.stool_s * sigmoid((cm - p.stool_cm) / p.stool_soft_cm)
     )
 
 
@@ -80,9 +80,9 @@ def visible(
     further = quantity - 1.0
     reach = p.reach_s + posture(level_mm, p) * (1.0 + p.further_unit_posture * further)
     others = p.other_units * clutter
-    search = p.search_s * others * (0.4 + fullness) + p.jam_s * jammed * (1.0 + p.jam_bulky * g.bulky)
-    search = search + p.small_deep_s * g.small * sigmoid((bin_depth - p.deep_mm) / 15.0)
-    search = search * np.sqrt(bin_depth / 400.0) + p.tight_s * g.tight
+    search = p.search_s * others * (p.search_base + fullness) + p.jam_s * jammed * (1.0 + p.jam_bulky * g.bulky)
+    search = search + p.small_deep_s * g.small * sigmoid((bin_depth - p.deep_mm) / p.deep_soft_mm)
+    search = search * np.sqrt(bin_depth / p.usual_depth_mm) + p.tight_s * g.tight
     each = p.handle_s + p.scan_s + p.weight_s_per_kg * g.weight_kg + p.two_hands_s * g.two_hands + p.long_s * g.long
     return p.read_s + reach + search + quantity * each
 
@@ -94,7 +94,7 @@ def remaining_mean(p: Parameters) -> float:
 
 def hidden_mean(p: Parameters) -> float:
     """Mean seconds of work that no feature tells: first task, column, count, confirmation."""
-    column = p.outer_column_s / 2.0
+    column = p.outer_column_s * p.outer_share
     count = p.count_share * p.count_s * remaining_mean(p)
     return p.first_task_s / tasks_mean(p) + column + count + sum(p.confirm_s) / 2.0
 

@@ -1,9 +1,10 @@
 """The samples follow the laws that the parameters state, and the data card states what the samples are."""
 
+import ast
 import hashlib
 import math
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -252,6 +253,35 @@ def test_in_the_samples_bins_outside_the_golden_zone_and_heavy_items_take_longer
     assert longer(ordinary["item_quantity"] >= 4, ordinary["item_quantity"] == 1) > 10
     assert longer(ordinary["bin_fullness"] >= 90, ordinary["bin_fullness"] <= 70) > 10
     assert longer(ordinary["bin_clutter"] >= 70, ordinary["bin_clutter"] <= 20) > 4
+
+
+# Sources
+
+
+def test_every_parameter_has_a_unit_and_a_source_or_is_called_assumed():
+    """In its own line, or in the heading of its section; units in the name or the remark, else it is a plain number."""
+    words = ("assumed", "MTM-1", "De Jong", "original", "calibrated", "prototype", "used by scenarios")
+    source, told = "", {}
+    for line in (REPOSITORY / "helpers" / "fulfillment" / "parameters.py").read_text().splitlines():
+        if line.startswith("    # "):
+            source = line
+        elif found := re.match(r"    (\w+): [^=]+ = .*", line):
+            told[found[1]] = [word for word in words if word in line] or [word for word in words if word in source]
+    assert set(told) == {field.name for field in fields(NORMAL)}
+    assert [name for name, sources in told.items() if not sources] == []
+
+
+@pytest.mark.parametrize("module", ["work", "people", "items", "process"])
+def test_the_model_has_no_number_of_its_own(module):
+    """But those of arithmetic and units: what could be another number in another warehouse is a parameter."""
+    tree = ast.parse((REPOSITORY / "helpers" / "fulfillment" / f"{module}.py").read_text())
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    numbers = {
+        node.value for function in functions for node in ast.walk(function)
+        if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+    }  # fmt: skip
+    arithmetic = {-1, 0, 0.5, 1, 2, 1e-9}
+    assert numbers <= arithmetic | {10, 100, 1000, 3600} | {16, 40, 42, 64, 8192}  # units; bits of a number, sizes
 
 
 # What the data card and the page on the data set say

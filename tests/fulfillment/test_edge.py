@@ -19,7 +19,6 @@ from helpers.fulfillment import (
     parse_samples,
     publisher,
 )
-from helpers.fulfillment.mischief import STRAY_MESSAGE
 
 from .conftest import InferenceServer, serving
 
@@ -321,22 +320,6 @@ def test_a_switch_changes_what_follows_and_nothing_before(topic):
     changed = parse_samples("\n".join(set(switched.messages) - common))
     before = parse_samples("\n".join(common))
     assert changed["duration"].mean() > before["duration"].mean() + 3000
-
-
-def test_mischief_comes_in_the_shares_asked_for_and_is_counted(topic):
-    mischief = Mischief(duplicates=0.05, malformed=0.03, late=0.1, clock_skew_s=3600, stray_after=100)
-    counts = edge_of(topic, rate=200, mischief=mischief).run(10)
-    assert counts["sent"] == len(topic.messages) == 2000 + counts["duplicates"] + 1
-    assert 60 < counts["duplicates"] < 145
-    assert 30 < counts["malformed"] < 95
-    assert 140 < counts["delayed"] < 260
-    assert topic.messages.count(STRAY_MESSAGE) == counts["stray"] == 1
-    samples = parse_samples("\n".join(topic.messages))
-    import pandera.errors
-
-    with pytest.raises(pandera.errors.SchemaErrors) as caught:
-        SAMPLE_SCHEMA.validate(samples, lazy=True)
-    assert {"duration", "event_id"} <= set(caught.value.failure_cases["column"])
 
 
 def test_bad_settings_are_refused_with_the_way_out(topic):
