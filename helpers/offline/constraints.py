@@ -37,6 +37,9 @@ ELSEWHERE = {
     ("PutDashboard", "dashboardName"),
 }
 
+# Shapes that a client may have sent as something else; strings and structures are looked at where their rules are.
+KINDS = {"list": list, "map": Mapping} | dict.fromkeys(("integer", "long", "float", "double"), (int, float))
+
 
 def check_call(call: Call) -> None:
     """Raises AwsError, in the words of the call's service, where a member breaks a rule of the model."""
@@ -130,6 +133,10 @@ class Findings:
                 self._value(shape.members[name], member, _at(path, name))
 
     def _value(self, shape: Shape, value: Any, path: str) -> None:
+        kind = KINDS.get(shape.type_name)
+        if kind is not None and not isinstance(value, kind):
+            self._add(value, path, f"Member must be a {shape.type_name}")
+            return
         match shape.type_name:
             case "structure":
                 self._structure(shape, value, path)

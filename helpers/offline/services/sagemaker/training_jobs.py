@@ -161,6 +161,11 @@ class TrainingJobs:
         resources = request.get("ResourceConfig") or {}
         if "InstanceType" not in resources or "InstanceCount" not in resources:
             raise invalid("ResourceConfig needs InstanceType and InstanceCount.")
+        if resources["InstanceCount"] < 1:
+            raise invalid(
+                f"1 validation error detected: Value '{resources['InstanceCount']}' at 'resourceConfig.instanceCount' "
+                "failed to satisfy constraint: Member must have value greater than or equal to 1"
+            )
         if resources["InstanceCount"] > 1 and image.algorithm != "xgboost":
             raise AwsError(
                 "NotImplemented",
