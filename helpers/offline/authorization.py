@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,33 +66,17 @@ class Authorizer:
         boundary: str | None,
         session: str | None,
     ) -> str:
+        policy = resource_policies.document_of(self.account_id, request.action, request.resources[0])
+        found = verdict(
+            request, documents, boundary, session, resource_verdict(self.account_id, principal, policy, request)
+        )
+        if found.decision is Decision.ALLOW:
+            return ""
+        action = shown_action(request.action)
         resource = request.resources[0]
         shown = f'"{resource}"' if request.action.startswith("s3:") else resource
-        start = f"User: {principal.arn} is not authorized to perform: {request.action} on resource: {shown}"
-        by_resource = self._resource_decision(principal, request)
-        if by_resource is Decision.EXPLICIT_DENY:
-            return f"{start} with an explicit deny in a resource-based policy"
-        limits = [("identity-based policy", documents)]
-        if boundary is not None:
-            limits.append(("permissions boundary", [boundary]))
-        if session is not None:
-            limits.append(("session policy", [session]))
-        decisions = [(name, policies.evaluate(held, request)) for name, held in limits]
-        for name, decision in decisions:
-            if decision is Decision.EXPLICIT_DENY:
-                article = "a" if name != "identity-based policy" else "an"
-                return f"{start} with an explicit deny in {article} {name}"
-        for name, decision in decisions:
-            if decision is Decision.IMPLICIT_DENY and by_resource is not Decision.ALLOW:
-                return f"{start} because no {name} allows the {request.action} action"
-        return ""
-
-    def _resource_decision(self, principal: Principal, request: Request) -> Decision:
-        document = resource_policies.document_of(self.account_id, request.action, request.resources[0])
-        if document is None:
-            return Decision.IMPLICIT_DENY
-        own = tuple(filter(None, (principal.arn, principal.role_arn)))
-        return resource_policies.of_role(document, self.account_id, own, request)
+        why = found.why.replace(request.action, action)
+        return f"User: {principal.arn} is not authorized to perform: {action} on resource: {shown} {why}"
 
     def _context(
         self, principal: Principal, region: str, role: Any, of_need: Mapping[str, tuple[str, ...]]
@@ -115,6 +100,66 @@ class Authorizer:
                 tag = {"Key": tag, "Value": role.tags[tag]["Value"]} if isinstance(role.tags, dict) else tag
                 context[f"aws:principaltag/{tag['Key'].lower()}"] = (tag["Value"],)
         return context | dict(of_need)
+
+
+# --- Putting policies together ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`why` completes AWS's sentence of what is not authorised; empty where it is."""
+
+    decision: Decision
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceVerdict:
+    """What a resource's policy says about the role, and whether it names the very session."""
+
+    decision: Decision = Decision.IMPLICIT_DENY
+    names_session: bool = False
+
+
+def resource_verdict(account_id: str, principal: Principal, policy: str | None, request: Request) -> ResourceVerdict:
+    if policy is None:
+        return ResourceVerdict()
+    own = tuple(filter(None, (principal.arn, principal.role_arn)))
+    decision = resource_policies.of_role(policy, account_id, own, request)
+    session = resource_policies.of_role(policy, account_id, (principal.arn,), request)
+    return ResourceVerdict(decision, principal.arn != principal.role_arn and session is Decision.ALLOW)
+
+
+def verdict(
+    request: Request,
+    documents: Sequence[str],
+    boundary: str | None = None,
+    session: str | None = None,
+    resource: ResourceVerdict | None = None,
+) -> Verdict:
+    """Explicit denies first; then every kind of policy that there is must allow.
+
+    A resource's policy that names the role stands in for its identity-based policies; one that names the session
+    stands in for all.
+    """
+    resource = resource or ResourceVerdict()
+    if resource.decision is Decision.EXPLICIT_DENY:
+        return Verdict(Decision.EXPLICIT_DENY, "with an explicit deny in a resource-based policy")
+    limits = [("identity-based policy", documents)]
+    if boundary is not None:
+        limits.append(("permissions boundary", [boundary]))
+    if session is not None:
+        limits.append(("session policy", [session]))
+    decisions = [(name, policies.evaluate(held, request)) for name, held in limits]
+    for name, decision in decisions:
+        if decision is Decision.EXPLICIT_DENY:
+            article = "a" if name != "identity-based policy" else "an"
+            return Verdict(decision, f"with an explicit deny in {article} {name}")
+    for name, decision in decisions:
+        stands_in = resource.decision is Decision.ALLOW and (resource.names_session or name == "identity-based policy")
+        if decision is Decision.IMPLICIT_DENY and not stands_in:
+            return Verdict(decision, f"because no {name} allows the {request.action} action")
+    return Verdict(Decision.ALLOW)
 
 
 # --- What moto's store says -------------------------------------------------------------------------------------------
@@ -168,6 +213,12 @@ def _text(document: Any) -> str:
 
 
 # --- AWS's words ------------------------------------------------------------------------------------------------------
+
+
+def shown_action(action: str) -> str:
+    """As the service itself writes it: SNS:Publish, sqs:sendmessage."""
+    service, _, name = action.partition(":")
+    return {"sns": f"SNS:{name}", "sqs": action.lower()}.get(service, action)
 
 
 def refused(call: Call, reason: str) -> AwsError:

@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 
 
 @pytest.fixture
@@ -55,3 +56,50 @@ def test_a_stream_keeps_its_newest_twenty_thousand_events(offline, stream):
         logGroupName=stream[0], logStreamName=stream[1], startFromHead=True, limit=1
     )["events"]
     assert [event["message"] for event in events] == ["5000"]
+
+
+def test_json_lines_are_found_by_their_values(offline, stream):
+    write(offline, stream, '{"ms": 12, "fc": "NORTH"}', '{"ms": 99, "fc": "NORTH"}', "no JSON")
+    events = offline.client("logs").filter_log_events(
+        logGroupName=stream[0], filterPattern='{ $.ms > 50 && $.fc = "NO*" }'
+    )["events"]
+    assert [event["message"] for event in events] == ['{"ms": 99, "fc": "NORTH"}']
+
+
+def test_a_pattern_that_is_none_is_refused_also_of_an_empty_group(offline, stream):
+    with pytest.raises(ClientError, match="Invalid filter pattern") as caught:
+        offline.client("logs").filter_log_events(logGroupName=stream[0], filterPattern="{ $.ms >")
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
+
+
+def test_what_is_older_than_the_groups_retention_goes_away(offline, stream, eventually):
+    logs, now = offline.client("logs"), int(time.time() * 1000)
+    for age_days, line in ((3, "old"), (0.5, "young")):
+        logs.put_log_events(
+            logGroupName=stream[0],
+            logStreamName=stream[1],
+            logEvents=[{"timestamp": now - int(age_days * 86_400_000), "message": line}],
+        )
+    logs.put_retention_policy(logGroupName=stream[0], retentionInDays=1)
+
+    def lines():
+        found = logs.get_log_events(logGroupName=stream[0], logStreamName=stream[1], startFromHead=True)["events"]
+        return [event["message"] for event in found]
+
+    eventually(lambda: lines() == ["young"], 40)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [
+        ("start_query", {"logGroupName": "g", "startTime": 1, "endTime": 2, "queryString": "fields @message"}),
+        ("put_metric_filter", {"logGroupName": "g", "filterName": "f", "filterPattern": "", "metricTransformations": [
+            {"metricName": "m", "metricNamespace": "n", "metricValue": "1"}]}),
+        ("put_subscription_filter", {"logGroupName": "g", "filterName": "f", "filterPattern": "",
+                                     "destinationArn": "arn:aws:lambda:us-east-1:123456789012:function:f"}),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_refused_by_name(offline, operation, arguments):
+    with pytest.raises(ClientError, match="does not support logs:") as caught:
+        getattr(offline.client("logs"), operation)(**arguments)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

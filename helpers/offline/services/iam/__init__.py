@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from helpers.offline.kernel import Kernel, Support
 from helpers.offline.services.iam import managed
-from helpers.offline.services.iam.simulation import simulate_principal_policy
+from helpers.offline.services.iam.simulation import simulate_custom_policy, simulate_principal_policy
 
 OPERATIONS: dict[str, Support] = {
     "CreateRole": Support("real"),
@@ -36,13 +36,16 @@ OPERATIONS: dict[str, Support] = {
     "TagPolicy": Support("real"),
     "UntagPolicy": Support("real"),
     "ListPolicyTags": Support("real"),
-    "SimulatePrincipalPolicy": Support("real"),
+    "SimulatePrincipalPolicy": Support(
+        "real", "a resource's policy counts where it is given (ResourcePolicy), as on AWS"
+    ),
+    "SimulateCustomPolicy": Support("real"),
     "GetUser": Support("stored"),
     "CreateUser": Support("stored"),
     "ListUsers": Support("stored"),
     "DeleteUser": Support("stored"),
-    "PutRolePermissionsBoundary": Support("stored"),
-    "DeleteRolePermissionsBoundary": Support("stored"),
+    "PutRolePermissionsBoundary": Support("real"),
+    "DeleteRolePermissionsBoundary": Support("real"),
     "CreateServiceLinkedRole": Support("stored"),
     "ListInstanceProfilesForRole": Support("stored"),
     "ListAccountAliases": Support("stored"),
@@ -52,3 +55,4 @@ OPERATIONS: dict[str, Support] = {
 def install(kernel: Kernel) -> None:
     managed.load_on_demand()
     kernel.hot("iam", "SimulatePrincipalPolicy", simulate_principal_policy)
+    kernel.hot("iam", "SimulateCustomPolicy", simulate_custom_policy)
