@@ -49,6 +49,7 @@ def client(service: str, url: str, access_key_id: str = "test", secret_access_ke
 
 def command(name: str, directory: Path, *arguments: str) -> str:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the peers were compiled as they were installed
     return subprocess.run(
         [sys.executable, "-m", "helpers.offline", name, *arguments],
         env=environment | {"WORKSHOP_DIR": str(directory)},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import http.client
 import json
 import os
 import secrets
@@ -18,9 +17,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filelock
-import psutil
+
+if TYPE_CHECKING:
+    import psutil
 
 PREFERRED_PORT = 4710
 KEPT_BY_RESET = {"participant", "offline.log", "offline.json", "offline.lock", "server.lock"}
@@ -133,6 +135,8 @@ def stop(directory: Path, timeout_s: float = 30.0) -> bool:
             ask(state, "POST", "/_workshop/stop")
         except OSError:
             process.terminate()
+        import psutil
+
         try:
             process.wait(timeout_s)
         except psutil.TimeoutExpired:
@@ -170,10 +174,12 @@ def is_answering(state: State) -> bool:
     """Whether the process that the state names is there, answers, and knows the workspace's secret."""
     if server_process(state) is None:
         return False
+    from http.client import HTTPException
+
     nonce = secrets.token_hex(8)
     try:
         answer = json.loads(ask(state, "GET", f"/_workshop/ping?{nonce}", timeout_s=5))
-    except (OSError, ValueError, http.client.HTTPException):
+    except (OSError, ValueError, HTTPException):
         return False
     return hmac.compare_digest(answer.get("proof", ""), proof(state.secret_access_key, nonce))
 
@@ -182,6 +188,8 @@ def server_process(state: State) -> psutil.Process | None:
     """The server's process, unless it is gone or its number now belongs to another."""
     if state.pid is None:
         return None
+    import psutil
+
     try:
         process = psutil.Process(state.pid)
         if abs(process.create_time() - state.started) > 2 or process.status() == psutil.STATUS_ZOMBIE:
@@ -193,8 +201,10 @@ def server_process(state: State) -> psutil.Process | None:
 
 def ask(state: State, method: str, path: str, timeout_s: float = 30.0) -> bytes:
     """One request to the server's own interface, proved by the workspace's secret."""
+    from http.client import HTTPConnection
+
     now = str(int(time.time()))
-    connection = http.client.HTTPConnection("127.0.0.1", state.port, timeout=timeout_s)
+    connection = HTTPConnection("127.0.0.1", state.port, timeout=timeout_s)
     try:
         signature = proof(state.secret_access_key, f"{method} {path} {now}")
         connection.request(method, path, headers={"x-workshop-time": now, "x-workshop-proof": signature})
@@ -240,6 +250,11 @@ def _spawn(directory: Path, port: int, idle_hours: float | None) -> State:
             env=environment | {"PYTHONPATH": _import_path()},
             start_new_session=True,
         )
+    # What asks it is imported while it starts, and not before.
+    import http.client  # noqa: F401
+
+    import psutil  # noqa: F401
+
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         state = read_state(directory)
@@ -247,7 +262,7 @@ def _spawn(directory: Path, port: int, idle_hours: float | None) -> State:
             return state
         if child.poll() is not None:
             raise OfflineError(f"The offline AWS did not start: {_last_line(log)} The whole story is in {log}.")
-        time.sleep(0.02)
+        time.sleep(0.005)
     child.kill()
     raise OfflineError(f"The offline AWS did not answer within {START_TIMEOUT_S:.0f} s; see {log}.")
 
