@@ -1,16 +1,12 @@
 """The arena as a process: found again, killed and continued, stopped and woken, driven from a notebook."""
 
-import os
-import signal
 import stat
 import subprocess
 import sys
-import time
 
 import nbformat
 import pytest
 from arena_participants import STAGE
-from arena_playing import poll
 from nbclient import NotebookClient
 
 from helpers import arena
@@ -114,39 +110,6 @@ def test_the_tokens_files_are_for_their_owner_alone(workspace, participants):
     arena.join(Ws(), f"{participants.url}/good/0")
     for name in ("server.json", "entries.json", "instructor.token"):
         assert stat.S_IMODE((workspace / "arena" / name).stat().st_mode) == 0o600
-
-
-def test_an_arena_killed_in_a_round_continues_it_where_it_was(workspace, participants):
-    client = arena.start()
-    arena.join(None, f"{participants.url}/good/0", "a")
-    begin(client)
-    poll(lambda: client.state()["clock"] > 3)
-    os.kill(pid(), signal.SIGKILL)
-    poll(lambda: arena.find() is None)
-    time.sleep(1)  # time that passes while nobody plays does not count
-    revived = arena.start()
-    state = revived.state()
-    assert state["round"] == 1
-    assert 2 < state["clock"] < 5.5
-    final = poll(lambda: (lambda s: s if s["finished"] else None)(revived.state()), 30)
-    rows = {r["alias"]: r for r in final["rows"]}
-    assert rows["a"]["availability"] == 1.0
-    assert rows["a"]["whole"] == rows["FC average"]["whole"]
-    assert rows["a"]["count"] >= 105  # of 120: what was under way when it died is asked again or left out
-    assert rows["a"]["score"] == rows["FC average"]["score"]
-
-
-def test_a_stopped_process_goes_on_without_harm_to_anybody(workspace, participants):
-    client = arena.start()
-    arena.join(None, f"{participants.url}/slow/0.2", "a")
-    begin(client)
-    poll(lambda: client.state()["clock"] > 2)
-    os.kill(pid(), signal.SIGSTOP)  # a laptop's lid
-    time.sleep(3)
-    os.kill(pid(), signal.SIGCONT)
-    final = poll(lambda: (lambda s: s if s["finished"] else None)(client.state()), 30)
-    assert [m[1] for m in final["marks"]] == ["gap"]
-    assert next(r for r in final["rows"] if r["alias"] == "a")["availability"] > 0.99
 
 
 def test_the_same_store_is_not_played_twice(workspace):
