@@ -240,3 +240,148 @@ def test_everything_one_can_use_has_a_name(arena, visit, path):
     assert nameless == []
     assert page.evaluate("[...document.images].filter(i => !i.hasAttribute('alt')).length") == 0
     assert page.locator("h1").count() == 1
+
+
+CONTRAST = """() => {
+    const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const rgba = (colour) => {
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data];
+    };
+    const over = ([r, g, b, a], under) => [r, g, b].map((v, i) => v * a / 255 + under[i] * (1 - a / 255));
+    const behind = (element) => {
+        const own = rgba(getComputedStyle(element).backgroundColor);
+        if (own[3] === 255) return own.slice(0, 3);
+        return over(own, element.parentElement ? behind(element.parentElement) : [255, 255, 255]);
+    };
+    const light = (c) => c.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+    const found = [];
+    for (const element of document.querySelectorAll('body *')) {
+        const style = getComputedStyle(element);
+        if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || element.disabled) continue;
+        const text = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+        const ground = behind(element);
+        if (text && !element.closest('svg')) {
+            const size = parseFloat(style.fontSize);
+            const least = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
+            const got = ratio(over(rgba(style.color), ground), ground);
+            if (got < least) found.push(`${element.className || element.tagName}: ${got.toFixed(2)} of ${least}`);
+        }
+        if (element.matches('input, select, button')) {
+            const got = ratio(over(rgba(style.borderTopColor), ground), behind(element.parentElement));
+            const name = element.id || element.textContent;
+            if (got < 3 && !element.matches('.primary')) found.push(`edge of ${name}: ${got.toFixed(2)}`);
+        }
+    }
+    return [...new Set(found)];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("path", ["", "phone", f"instructor#{TOKEN}"])
+def test_everything_can_be_read(arena, participants, visit, path, scheme):
+    """WCAG 2.2, 1.4.3 and 1.4.11: text 4.5 to 1, large text and the edges of what can be used 3 to 1."""
+    running = arena(settings=dataclasses.replace(LONGER, hide_seconds=0))
+    enter(running, participants, 6)
+    for entry, trouble in zip(running.store.entries()[-2:], ("status/502", "slow/9"), strict=True):
+        running.arena.engine.renew(running.store.change_entry(entry.id, url=f"{participants.url}/{trouble}"))
+    page = visit(running.url + path, PHONE if path == "phone" else (1920, 1080), color_scheme=scheme)
+    until(page, "document.getElementById('phase').textContent === 'open for entries'")
+    assert page.evaluate(CONTRAST) == []
+    running.act("start")
+    until(page, "document.querySelectorAll('.sign-error').length >= 2 + !!document.querySelector('.states')")
+    page.wait_for_timeout(900)  # what moves has come to rest
+    assert page.evaluate(CONTRAST) == []
+    running.act("lock")
+    until(page, "document.getElementById('phase').textContent === 'locked'")
+    page.wait_for_timeout(900)
+    assert page.evaluate(CONTRAST) == []
+
+
+def test_the_keyboard_reaches_everything_in_the_order_of_the_page(arena, participants, visit):
+    running = arena(settings=LONGER)
+    enter(running, participants, 2)
+    page = visit(running.url + f"instructor#{TOKEN}", (1400, 1000))
+    page.get_by_role("button", name="Remove player 1").wait_for()
+    seen = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        seen.append(
+            page.evaluate("(e => e.ariaLabel || e.textContent.trim() || e.name || e.id)(document.activeElement)")
+        )
+    order = ["Projector", "Phone", "Dark or light", "Start the round", "New round", "Save", "Rename player 0", "CSV"]
+    assert sorted(order, key=seen.index) == order
+    page.get_by_role("button", name="Rename player 0").press("Enter")
+    page.wait_for_timeout(2000)  # the table is drawn again meanwhile
+    assert page.evaluate("document.activeElement.id") == "reply"
+    page.keyboard.press("Escape")
+    until(page, "document.activeElement.ariaLabel === 'Rename player 0'")
+
+
+def test_who_falls_off_the_podium_is_not_shown_as_new(arena, participants, visit):
+    running = arena(settings=dataclasses.replace(LONGER, window=20, rate=40))
+    enter(running, participants, 6)
+    page = visit(running.url)
+    running.act("start")
+    until(page, "document.querySelectorAll('.card:not(.is-empty)').length === 3")
+    assert "player 0" in names(page, ".card-alias")
+    entry = running.store.entries()[1]
+    running.arena.engine.renew(running.store.change_entry(entry.id, url=f"{participants.url}/good/90000"))
+    page.locator(".row", has_text="player 0").wait_for()
+    assert page.locator(".row.is-new").count() == 0
+    assert running.enter(f"{participants.url}/good/0", "newcomer")[0] == 201
+    page.locator(".row.is-new", has_text="newcomer").wait_for()
+
+
+def test_a_page_that_slept_catches_up(arena, participants, visit):
+    running = arena(settings=LONGER)
+    enter(running, participants, 2)
+    page = visit(running.url)
+    running.act("start")
+    page.locator("#phase", has_text="live").wait_for()
+    chromium = page.context.new_cdp_session(page)
+    chromium.send("Page.setWebLifecycleState", {"state": "frozen"})
+    page.wait_for_timeout(4000)
+    chromium.send("Page.setWebLifecycleState", {"state": "active"})
+    running.act("lock")
+    page.locator("#phase", has_text="locked").wait_for()
+    shown = page.locator("#clock").inner_text()
+    state = running.state()
+    minutes, seconds = shown.split(":")
+    assert abs(int(minutes) * 60 + int(seconds) - (state["seconds"] - state["clock"])) <= 3
+
+
+def test_the_computers_own_time_does_not_move_the_countdown(arena, participants, visit):
+    running = arena(settings=LONGER)
+    enter(running, participants, 1)
+    page = visit(running.url)
+    running.act("start")
+    page.locator("#phase", has_text="live").wait_for()
+    page.evaluate("Date.now = () => 0")  # as if somebody had set the system's time back by decades
+    running.wait(lambda s: s["clock"] > 3)
+    page.wait_for_timeout(500)
+    minutes, seconds = page.locator("#clock").inner_text().split(":")
+    assert 50 <= int(minutes) * 60 + int(seconds) <= 58
+
+
+def test_an_arena_that_is_gone_is_told_on_every_page_and_found_again(arena, participants, visit):
+    running = arena(settings=LONGER)
+    enter(running, participants, 1)
+    gone = []
+    pages = [visit(running.url), visit(running.url + "phone", PHONE), visit(running.url + f"instructor#{TOKEN}")]
+    for page in pages:
+        until(page, "document.getElementById('phase').textContent === 'open for entries'")
+        page.route("**/*", lambda route: route.abort() if gone else route.continue_())
+    gone.append(True)
+    running.arena.board.close()  # every stream ends, and no new one comes through
+    for page in pages:
+        page.locator("#phase", has_text="reconnecting").wait_for(timeout=30_000)
+    pages[0].get_by_text("The arena is out of reach").wait_for()
+    gone.clear()
+    running.arena.board.closing = False
+    for page in pages:
+        page.locator("#phase", has_text="open for entries").wait_for(timeout=30_000)

@@ -41,7 +41,7 @@ export function chart(place, state) {
   for (const v of [high, (high + low) / 2, low]) {
     picture.append(svg("path", { class: "gridline", d: `M0 ${y(v)}H1000` }));
     const label = el("span", { class: "tick" }, `${(v / 1000).toFixed(1)} s`);
-    label.style.top = `calc(.4rem + (100% - .6rem) * ${y(v) / 300})`;
+    label.style.top = `calc(.5rem + (100% - 1.3rem) * ${y(v) / 300})`;
     labels.push(label);
   }
   picture.append(line(2, "baseline"), line(3, "leader"));

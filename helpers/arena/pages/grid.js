@@ -14,18 +14,21 @@ export class Grid {
   constructor(place) {
     this.place = place;
     this.rows = new Map();
-    this.first = true;
+    this.known = new Set(); // of everybody, those on the podium too: who falls off it is not new
   }
 
-  show(rows, range, open, final = false) {
+  // `everybody`: the ids of all entries, on the podium or here.
+  show(rows, everybody, range, open, final = false) {
+    const first = this.known.size === 0;
     this.place.toggleAttribute("data-final", final);
-    const [, columns, lines, font, name] = DENSITIES.find(([most]) => rows.length <= most) || DENSITIES.at(-1);
+    const [, columns, most, font, name] = DENSITIES.find(([count]) => rows.length <= count) || DENSITIES.at(-1);
+    const lines = Math.ceil(rows.length / columns); // columns equally long
     this.place.dataset.density = name;
     this.place.dataset.columns = columns;
     this.place.style.setProperty("--row-font", `${font}rem`);
     const gutter = 20;
     const width = (this.place.clientWidth - gutter * (columns - 1)) / columns;
-    const height = Math.min(this.place.clientHeight / lines, font * 2.6 * parseFloat(getComputedStyle(document.documentElement).fontSize));
+    const height = Math.min(this.place.clientHeight / most, font * 2.6 * parseFloat(getComputedStyle(document.documentElement).fontSize));
     const seen = new Set();
     rows.forEach((row, i) => {
       seen.add(row.id);
@@ -33,7 +36,7 @@ export class Grid {
       if (!kept) {
         kept = makeRow();
         this.rows.set(row.id, kept);
-        if (!this.first) {
+        if (!first && !this.known.has(row.id)) {
           kept.root.classList.add("is-new");
           setTimeout(() => kept.root.classList.remove("is-new"), NEW_MS);
         }
@@ -60,7 +63,7 @@ export class Grid {
     if (order.some((root, i) => this.place.children[i] !== root)) {
       order.forEach((root, i) => { if (this.place.children[i] !== root) this.place.insertBefore(root, this.place.children[i] || null); });
     }
-    this.first = false;
+    this.known = new Set([...this.known, ...everybody]);
   }
 }
 
@@ -96,6 +99,7 @@ function fill(kept, row, range, open) {
   kept.reason.classList.toggle("soft", row.state === "waiting");
   say(kept.reason, troubled ? row.reason : "");
   kept.root.dataset.kind = row.kind;
+  kept.root.classList.toggle("is-troubled", row.state === "error");
   kept.spark.style.display = troubled || open ? "none" : "";
   kept.score.hidden = kept.gap.hidden = open;
   say(kept.score, ms(row.rank ? row.score : null));

@@ -128,7 +128,7 @@ function entries(state, urls) {
   }
   say($("count"), `(${state.rows.filter((r) => r.kind === "learner").length} learners)`);
   body.replaceChildren(...state.rows.map((r) => el("tr", {},
-    cell(r.rank ? String(r.rank) : "–", "n"), cell(r.alias + (tag(r.kind) ? ` (${tag(r.kind)})` : "")),
+    cell(r.rank ? String(r.rank) : "–", "n"), el("td", { class: "alias", title: r.alias }, r.alias + (tag(r.kind) ? ` (${tag(r.kind)})` : "")),
     el("td", {}, el("span", { class: `sign sign-${r.state}` }), `${r.state}${r.reason ? `: ${r.reason}` : ""}`),
     cell(ms(r.score), "n"), cell(ms(r.whole), "n"), cell(share(r.availability), "n"), cell(ms(r.p50), "n"), cell(ms(r.p95), "n"),
     el("td", { class: "url", title: urls[r.id] || "" }, urls[r.id] || ""),
@@ -190,8 +190,9 @@ async function refresh() {
   buttons(state);
   settings(overview.settings, state);
   entries(state, overview.urls);
-  const jitter = overview.jitter_p99_ms === null ? "" : `Questions leave within ${overview.jitter_p99_ms} ms of their time (p99). `;
-  const stood = overview.stood_still ? `The arena stood still ${overview.stood_still} times. ` : "";
+  const jitter = overview.jitter_p99_ms === null ? "" : `Questions leave within ${ms(overview.jitter_p99_ms)} ms of their time (p99). `;
+  const times = (n) => (n === 1 ? "once" : `${n} times`);
+  const stood = overview.stood_still ? `The arena stood still ${times(overview.stood_still)}. ` : "";
   say($("health"), `${jitter}${stood}${overview.viewers === 1 ? "One page watches" : `${overview.viewers} pages watch`}. The arena calls: ${overview.allowed}.`);
   await log(state);
 }

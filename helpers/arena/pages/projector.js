@@ -29,7 +29,7 @@ function board(state) {
   $("podium").hidden = open;
   $("invitation").hidden = !open;
   if (!open) podium.show(first, range);
-  grid.show(rest, range, open, state.phase === "revealed");
+  grid.show(rest, state.rows.map((r) => r.id), range, open, state.phase === "revealed");
   document.querySelector(".stage").classList.toggle("is-open", open);
   $("empty").hidden = state.rows.length > 0;
   chart($("chart"), state);
@@ -188,6 +188,7 @@ function phones() {
   const here = new URL(".", location.href).href;
   fetch("api/address").then((a) => a.json()).then(({ public_url: open }) => {
     const local = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
+    if (open || !(local || location.pathname.includes("/proxy/"))) say($("how"), `arena.join(ws, url, arena="${open || here}")`);
     if (!open && local && !location.pathname.includes("/proxy/")) return; // no phone can come here
     $("qr-image").src = `qr.svg?base=${encodeURIComponent(open || here)}`;
     $("qr-image").alt = `QR code of the phone view, ${open || here}phone`;
