@@ -70,7 +70,7 @@ def rmse(error):
 
 def measured(model, frame):
     error = errors(model, frame)
-    return {"rmse": rmse(error), "mae": float(np.abs(error).mean())}
+    return {"rmse": rmse(error), "mae": float(np.abs(error).mean()), "signed": float(error.mean())}
 
 
 def one_world(world):
@@ -98,7 +98,9 @@ def one_world(world):
             ]
         if scenario is PEAK_SEASON:
             retrained = learn(recent)
-    result["alarm"] = alarms(reference, retrained, world)
+        if scenario is GROWING_NOISE:
+            retrained_on_noise = learn(recent)
+    result["alarm"] = alarms(reference, retrained, retrained_on_noise, world)
     return result
 
 
@@ -109,7 +111,7 @@ def stream(world, interactions, scenario=None):
     return pd.DataFrame({name: [row[name] for row in rows] for name in ("duration", *FEATURES)})
 
 
-def alarms(reference, retrained, world):
+def alarms(reference, retrained, retrained_on_noise, world):
     """What an alarm on the signed and on the absolute error would have done, in seconds and shares."""
     streams = {
         "ordinary": (reference, stream(world, ORDINARY)),
@@ -118,6 +120,7 @@ def alarms(reference, retrained, world):
         "noise": (reference, stream(world, CHANGED, GROWING_NOISE)),
     }
     streams["peak, retrained"] = (retrained, streams["peak"][1])
+    streams["noise, retrained"] = (retrained_on_noise, streams["noise"][1])
     found = {name: errors(model, frame) for name, (model, frame) in streams.items()}
     usual = float(np.abs(found["ordinary"]).mean())
     result = {"usual": usual, "signed": [], "absolute": []}
@@ -184,7 +187,8 @@ def report(results, console):
         f"noise floor {mean(lambda r: r['ordinary']['floor']):.3f} s; {len(results)} worlds"
     )
     table = Table("scenario", "RMSE before", "retrained", "only new", "floor", "MAE before", "retrained", "only new",
-                  "MAE against ordinary", "retrained against only new (RMSE)", "worlds within 3 %")  # fmt: skip
+                  "MAE against ordinary", "retrained against only new (RMSE)", "worlds within 3 %",
+                  "signed before", "retrained")  # fmt: skip
     for name in results[0]["scenarios"]:
         found = [result["scenarios"][name] for result in results]
 
@@ -198,6 +202,7 @@ def report(results, console):
             *(f"{of(state, 'mae'):.3f}" for state in ("before", "retrained", "only new")),
             f"{100 * (of('before', 'mae') / usual - 1):+.1f} %", f"{100 * np.mean(apart):+.1f} %",
             f"{sum(abs(a) <= 0.03 for a in apart)} of {len(apart)}",
+            *(f"{of(state, 'signed'):+.2f}" for state in ("before", "retrained")),
         )  # fmt: skip
     console.print(table)
     usual, before, after = np.mean([result["at the wrong scale"] for result in results], axis=0)
@@ -212,7 +217,7 @@ def report_alarms(results, console):
     """The two tables of each metric."""
     found = [result["alarm"] for result in results]
     usual = float(np.mean([alarm["usual"] for alarm in found]))
-    streams = ("ordinary", "peak", "peak, retrained", "noise")
+    streams = ("ordinary", "peak", "peak, retrained", "noise", "noise, retrained")
     for metric in ("signed", "absolute"):
         told = [f"{name} {np.mean([alarm['means'][name][metric] for alarm in found]):.2f} s" for name in streams]
         console.print(f"Mean {metric} error at {FC}: {', '.join(told)}")

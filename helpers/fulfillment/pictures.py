@@ -88,6 +88,6 @@ def _effect(axes: Axes, name: str, values: np.ndarray, duration: np.ndarray, exp
     axes.plot(at, says, "-", color=VERMILION, linewidth=1.6, label="truth")
     if not known.all():
         axes.axhline(duration[~known].mean(), color=INK, linewidth=1, linestyle=":")
-        axes.text(at[-1], duration[~known].mean(), "missing", ha="right", va="bottom", color=INK)
+        axes.text(at[0], duration[~known].mean(), "missing", ha="left", va="bottom", color=INK)
     axes.set_title(f"mean duration (s) by {name} ({UNITS[name]})", fontsize=12, loc="left")
-    axes.set_ylim(0)
+    axes.set_ylim(0, 1.08 * was.max())

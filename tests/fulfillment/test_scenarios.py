@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from helpers.fulfillment import FEATURES, GROWING_NOISE, PEAK_SEASON, SLOW_WEAR, generate
+from helpers.fulfillment import FEATURES, GROWING_NOISE, PEAK_SEASON, SCENARIOS, SLOW_WEAR, generate
 from helpers.fulfillment.parameters import NORMAL
 
 DAY_S = 86_400.0
@@ -28,6 +28,31 @@ def test_a_gradual_scenario_grows_with_time():
     frame = generate(60_000, 4, PEAK_SEASON.gradual(8 * DAY_S))
     thirds = [part.mean() for part in np.array_split(frame["duration"].to_numpy(), 3)]
     assert thirds[0] + 1_000 < thirds[1] < thirds[2] - 1_000
+
+
+def test_a_sudden_one_changes_everything_from_its_onset_on():
+    frame = generate(40_000, 4, PEAK_SEASON.sudden(onset_s=3 * DAY_S))
+    day = (frame["time"] - frame["time"].iloc[0]).dt.total_seconds() / DAY_S
+    before, after = frame["duration"][day < 2.9], frame["duration"][day > 3.5]
+    assert after.mean() > before.mean() + 4_000
+    ordinary = generate(40_000, 4)
+    assert before.equals(ordinary["duration"][day < 2.9])  # nothing before it
+
+
+def test_a_recurring_one_comes_and_goes():
+    frame = generate(60_000, 4, PEAK_SEASON.recurring(period_s=4 * DAY_S, present_s=2 * DAY_S))
+    day = (frame["time"] - frame["time"].iloc[0]).dt.total_seconds().to_numpy() / DAY_S
+    means = [frame["duration"][(day > begin + 0.5) & (day < begin + 1.5)].mean() for begin in (0, 2, 4, 6)]
+    assert min(means[0], means[2]) > max(means[1], means[3]) + 4_000
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=lambda scenario: scenario.name)
+def test_every_scenario_says_why_and_changes_what_there_is(scenario):
+    assert len(scenario.reason.split()) > 8
+    assert scenario.changes
+    arrived = scenario.sudden().parameters(NORMAL)
+    assert {name: getattr(arrived, name) for name in scenario.changes} == scenario.changes
+    assert all(getattr(NORMAL, name) != value for name, value in scenario.changes.items())
 
 
 def learned(frame):

@@ -70,6 +70,32 @@ def test_it_is_the_mean_where_size_and_weight_are_both_missing(quiet):
     assert abs(gap_in_errors(frame, expected, frame["item_length"].isna() & frame["item_weight"].isna())) < 4
 
 
+@pytest.fixture(scope="module")
+def bare():
+    """Samples without hidden effects and interruptions: what is left beside the truth is what is missing."""
+    p = replace(
+        NORMAL, associate_sd=0.0, temporary_share=0.0, regular_days=1e-6, fatigue=0.0, warm_up=0.0, sku_sd=0.0,
+        visit_sd=0.0, bin_sd=0.0, noise_sd=0.0, interruption_p=0.0,
+        count_share=0.0, first_task_s=0.0, outer_column_s=0.0, confirm_s=(0.7, 0.7),
+    )  # fmt: skip
+    rows = block(Stream(seed=12, visits_per_block=120_000, fc=None), 0, p, fc_averages(2019))
+    frame = pd.DataFrame({name: rows[name] for name in ("duration", "visit", *FEATURES)})
+    return frame, _expected(frame, p, 2019)
+
+
+@pytest.mark.parametrize("missing", [("item_length",), ("item_weight",), ("item_length", "item_weight")], ids="+".join)
+def test_what_is_missing_is_averaged_out_in_every_kind_of_bin_and_at_every_height(bare, missing):
+    frame, expected = bare
+    rows = np.ones(len(frame), dtype=bool)
+    for name in ("item_length", "item_weight"):
+        rows &= frame[name].isna() == (name in missing)
+    residual = (frame["duration"] - expected)[rows].mean() / expected[rows].mean()
+    assert abs(residual) < 0.01
+    for by in ("bin_width", "bin_location"):
+        gaps = [gap_in_errors(frame, expected, rows & (frame[by] == level)) for level in frame[by].unique()]
+        assert np.abs(gaps).max() < 4, by
+
+
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
 def test_it_knows_the_scenarios(name):
     scenario = SCENARIOS[name].sudden()
