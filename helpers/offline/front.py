@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import gzip
 import logging
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -151,6 +150,10 @@ class Front:
             self.authorizer.authorize(call)
             if body is None:
                 await self._receive_upload(call, known, receive)
+            if self._is_kept_by_snapshot(call):
+                run = asyncio.get_running_loop().run_in_executor
+                services = self._changed_with(call.service)
+                await run(self.kernel.blocking_pool, self.snapshots.make_sure, services, len(call.body))
             answer = await self.dispatch(call)
             if answer.status < 400:
                 await self._keep(call)
@@ -207,6 +210,13 @@ class Front:
         else:
             await self.snapshots.committed(*self._changed_with(call.service))
 
+    def _is_kept_by_snapshot(self, call: Call) -> bool:
+        return not (
+            call.operation.startswith(READS)
+            or call.operation in DATA_PLANE
+            or (call.service, call.operation) in self.kernel.keepers
+        )
+
     def _changed_with(self, service: str) -> Sequence[str]:
         if service == "tagging":  # it tags resources of any service
             return self.snapshots.services
@@ -231,13 +241,20 @@ class Front:
     async def dispatch(self, call: Call) -> Answer:
         hot = self.kernel.hot_paths.get((call.service, call.operation))
         if hot is None:
-            return await asyncio.get_running_loop().run_in_executor(self.moto_pool, ask_checked, call)
+            return await asyncio.get_running_loop().run_in_executor(self.moto_pool, self._ask_whole, call)
         if hot.is_async:
             return await hot.handler(call)
         if hot.blocking:
-            handler = functools.partial(ask_checked, call, hot.handler)
+            handler = functools.partial(self._ask_whole, call, hot.handler)
             return await asyncio.get_running_loop().run_in_executor(self.kernel.blocking_pool, handler)
         return ask_checked(call, hot.handler)
+
+    def _ask_whole(self, call: Call, handler: Callable[[Call], Any] = fallthrough.ask_moto) -> Answer:
+        """Blocks. No snapshot is taken in the middle of a change."""
+        if call.operation.startswith(READS) or call.operation in DATA_PLANE:
+            return ask_checked(call, handler)
+        with self.kernel.gates[call.service].passing():
+            return ask_checked(call, handler)
 
 
 def ask_checked(call: Call, handler: Callable[[Call], Any] = fallthrough.ask_moto) -> Answer:
@@ -248,10 +265,17 @@ def ask_checked(call: Call, handler: Callable[[Call], Any] = fallthrough.ask_mot
 
 
 def decompressed(body: bytes) -> bytes:
+    """Raises AwsError where it is not gzip, or would become larger than a body may be."""
+    unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        return gzip.decompress(body)
-    except (OSError, EOFError, zlib.error):
-        raise AwsError("SerializationException", "The body says that it is gzip, and is not.") from None
+        plain = unpacking.decompress(body, uploads.OTHER_LIMIT_BYTES)
+        if unpacking.unconsumed_tail:
+            raise AwsError("RequestEntityTooLarge", "Request body is too large.", 413)
+        if unpacking.eof:
+            return plain
+    except zlib.error:
+        pass
+    raise AwsError("SerializationException", "The body says that it is gzip, and is not.")
 
 
 def read_headers(scope: Scope) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _HEAD = struct.Struct(">II")  # length and CRC-32 of the record that follows
+SYNC_S = 1.0  # between two syncs of a journal that is being written
 GROWN_BYTES = 8 * 1024 * 1024  # by then a snapshot is due, so that a start need not replay for long
 
 
@@ -27,6 +28,7 @@ class Journal:
         self._lock = threading.Lock()
         self._file: int | None = None
         self._size = 0
+        self._is_unsynced = False
         self._number = max((number for number, _ in self.files()), default=0)
 
     def append(self, data: bytes) -> None:
@@ -43,9 +45,21 @@ class Journal:
                 os.ftruncate(self._file, size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.directory))
             self._size += len(record)
+            self._is_unsynced = True
             is_grown = size < GROWN_BYTES <= self._size
         if is_grown:
             self._grown()
+
+    def sync(self) -> None:
+        """What was added by now survives a power failure too, when this returns. Raises OSError."""
+        with self._lock:
+            if self._file is None or not self._is_unsynced:
+                return
+            descriptor, self._is_unsynced = os.dup(self._file), False
+        try:
+            flush_to_disk(descriptor)
+        finally:
+            os.close(descriptor)
 
     def begin_next(self) -> Callable[[], None]:
         """For a snapshot that begins now. Returns what to do when it is written."""
@@ -78,6 +92,10 @@ class Journal:
         # An earlier server may have left a torn record: what follows it would be lost with it.
         self._size = sum(_HEAD.size + len(record) for record in _records(path.read_bytes()))
         os.ftruncate(self._file, self._size)
+
+
+def flush_to_disk(descriptor: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(descriptor)
 
 
 def _records(data: bytes) -> Iterator[bytes]:

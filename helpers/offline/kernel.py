@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+from helpers.offline.gate import Gate
 
 log = logging.getLogger("offline")
 
@@ -287,6 +290,7 @@ class Kernel:
         self.stop_hooks: list[Callable[[], None]] = []
         self.dirty_services: set[str] = set()  # signing names; "" stands for all
         self.keepers: dict[tuple[str, str], Callable[[Call], None]] = {}
+        self.gates: defaultdict[str, Gate] = defaultdict(Gate)  # by signing name
         self.request_snapshot: Callable[[str], Future[None]] | None = None
         self.before_snapshot: dict[str, list[Callable[[], Callable[[], None] | None]]] = {}
         self.installing = ""  # signing name of the service whose install() runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -25,10 +26,17 @@ if TYPE_CHECKING:
     import psutil
 
 PREFERRED_PORT = 4710
-KEPT_BY_RESET = {"participant", "offline.log", "offline.json", "offline.lock", "server.lock"}
+# What the offline AWS makes in its directory, and `reset` therefore deletes; the keys, the log and whatever else lies
+# there (the participant's name, the arena) stay.
+WIPED_BY_RESET = (
+    *("state", "objects", "uploads", "firehose", "functions", "sagemaker", "set-aside"),
+    *("aws-config", "aws-credentials", "sagemaker.yaml"),
+)
 START_TIMEOUT_S = 60.0
 LOCK_TIMEOUT_S = 90.0
 HANGING_S = 20.0
+STOP_TIMEOUT_S = 30.0
+HEALING_S = 10.0  # a running server writes a lost state file anew within a second or two
 
 
 class OfflineError(Exception):
@@ -97,7 +105,9 @@ def start(directory: Path, *, port: int | None = None, idle_hours: float | None 
     prepare_directory(directory)
     with _lock(directory):
         state = read_state(directory)
-        if state and _answers_in_time(state):
+        if state is None and is_held(directory):
+            state = _healed(directory)
+        if state and _answers_in_time(directory, state):
             return state
         if state is None:
             state = new_state()
@@ -107,10 +117,10 @@ def start(directory: Path, *, port: int | None = None, idle_hours: float | None 
         return _spawn(directory, port, idle_hours)
 
 
-def _answers_in_time(state: State) -> bool:
+def _answers_in_time(directory: Path, state: State) -> bool:
     """A busy server is waited for; one that hangs is ended, so that there is never a second one beside it."""
     deadline = time.monotonic() + HANGING_S
-    while (process := server_process(state)) is not None:
+    while (process := server_process(directory, state)) is not None:
         if is_answering(state):
             return True
         if time.monotonic() > deadline:
@@ -121,45 +131,73 @@ def _answers_in_time(state: State) -> bool:
     return False
 
 
-def stop(directory: Path, timeout_s: float = 30.0) -> bool:
+def stop(directory: Path, timeout_s: float = STOP_TIMEOUT_S) -> bool:
     """Asks the server to flush and end; kills it when it does not. True if one was running."""
+    if not state_path(directory).exists():
+        return False
+    with _lock(directory):
+        return _stop(directory, timeout_s)
+
+
+def _stop(directory: Path, timeout_s: float) -> bool:
     state = read_state(directory)
     if state is None or state.pid is None:
         return False
-    with _lock(directory):
-        process = server_process(state)
-        if process is None:
-            write_state(directory, replace(state, pid=None))
-            return False
-        try:
-            ask(state, "POST", "/_workshop/stop")
-        except OSError:
-            process.terminate()
+    process = server_process(directory, state)
+    if process is not None:
+        from http.client import HTTPException
+
         import psutil
 
+        try:
+            ask(state, "POST", "/_workshop/stop")
+        except (OSError, HTTPException):
+            process.terminate()
         try:
             process.wait(timeout_s)
         except psutil.TimeoutExpired:
             process.kill()
             process.wait(5)
-        latest = read_state(directory)
-        if latest and latest.pid is not None:
-            write_state(directory, replace(latest, pid=None))
-    return True
+    latest = read_state(directory)
+    if latest and latest.pid is not None:
+        write_state(directory, replace(latest, pid=None))
+    return process is not None
 
 
 def reset(directory: Path) -> None:
-    """Stops the server and wipes everything it kept; the participant's name and the log stay."""
-    stop(directory)
+    """Stops the server and wipes everything it kept; its keys, the log and what others put there stay.
+
+    Nobody starts it in between. Raises OfflineError where the directory is not a workspace.
+    """
     if not directory.exists():
         return
-    for target in directory.iterdir():
-        if target.name in KEPT_BY_RESET:
-            continue
-        if target.is_dir():
-            shutil.rmtree(target)
-        else:
-            target.unlink(missing_ok=True)
+    if not state_path(directory).is_file():
+        raise OfflineError(f"{directory} holds no offline AWS, so nothing in it was deleted.")
+    with _lock(directory):
+        _stop(directory, STOP_TIMEOUT_S)
+        held = hold_workspace(directory)
+        try:
+            for name in WIPED_BY_RESET:
+                target = directory / name
+                if target.is_dir() and not target.is_symlink():
+                    _remove_tree(target)
+                else:
+                    target.unlink(missing_ok=True)
+        except OSError as error:
+            raise OfflineError(
+                f"{error.filename or directory} could not be deleted ({error.strerror}); what is left there is of no "
+                "use, so delete it by hand, or make it writable and reset again."
+            ) from error
+        finally:
+            held.release()
+
+
+def _remove_tree(directory: Path) -> None:
+    """Read-only folders included: an unpacked Lambda package is one. Raises OSError."""
+    for folder, _, _ in os.walk(directory):
+        with contextlib.suppress(OSError):
+            os.chmod(folder, 0o700)
+    shutil.rmtree(directory)
 
 
 def status(directory: Path) -> dict[str, object]:
@@ -172,10 +210,12 @@ def status(directory: Path) -> dict[str, object]:
 
 def is_answering(state: State) -> bool:
     """Whether the process that the state names is there, answers, and knows the workspace's secret."""
-    if server_process(state) is None:
-        return False
     from http.client import HTTPException
 
+    import psutil
+
+    if state.pid is None or not psutil.pid_exists(state.pid):
+        return False
     nonce = secrets.token_hex(8)
     try:
         answer = json.loads(ask(state, "GET", f"/_workshop/ping?{nonce}", timeout_s=5))
@@ -184,19 +224,50 @@ def is_answering(state: State) -> bool:
     return hmac.compare_digest(answer.get("proof", ""), proof(state.secret_access_key, nonce))
 
 
-def server_process(state: State) -> psutil.Process | None:
-    """The server's process, unless it is gone or its number now belongs to another."""
-    if state.pid is None:
+def server_process(directory: Path, state: State) -> psutil.Process | None:
+    """The server's process, unless it is gone or its number now belongs to another.
+
+    The lock says whether one serves this workspace, whatever the clock says: it is the system's, and ends with it.
+    """
+    if state.pid is None or not is_held(directory):
         return None
     import psutil
 
     try:
         process = psutil.Process(state.pid)
-        if abs(process.create_time() - state.started) > 2 or process.status() == psutil.STATUS_ZOMBIE:
+        if process.status() == psutil.STATUS_ZOMBIE or "helpers.offline" not in process.cmdline():
             return None
         return process
     except psutil.Error:
         return None
+
+
+def is_held(directory: Path) -> bool:
+    """Whether a server serves the workspace now."""
+    if not (directory / "server.lock").exists():
+        return False
+    lock = filelock.FileLock(directory / "server.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _healed(directory: Path) -> State | None:
+    """The state file as the running server writes it anew. Raises OfflineError."""
+    deadline = time.monotonic() + HEALING_S
+    while time.monotonic() < deadline:
+        if (state := read_state(directory)) is not None:
+            return state
+        if not is_held(directory):
+            return None
+        time.sleep(0.1)
+    raise OfflineError(
+        f"An offline AWS runs in {directory}, and its state file offline.json was lost: end that process "
+        "(`python -m helpers.offline serve`), then start again."
+    )
 
 
 def ask(state: State, method: str, path: str, timeout_s: float = 30.0) -> bytes:
@@ -225,10 +296,14 @@ def prepare_directory(directory: Path) -> None:
             file.write(b"x" * 4096)
             file.flush()
     except OSError as error:
-        raise OfflineError(
-            f"The offline AWS cannot write to {directory} ({error.strerror}): "
-            "make room or make it writable, or set WORKSHOP_DIR to another directory."
-        ) from error
+        raise _cannot_write(directory, error) from error
+
+
+def _cannot_write(directory: Path, error: OSError) -> OfflineError:
+    return OfflineError(
+        f"The offline AWS cannot write to {directory} ({error.strerror}): "
+        "make room or make it writable, or set WORKSHOP_DIR to another directory."
+    )
 
 
 def _spawn(directory: Path, port: int, idle_hours: float | None) -> State:
@@ -303,3 +378,5 @@ def _lock(directory: Path) -> Iterator[None]:
             yield
     except filelock.Timeout as error:
         raise OfflineError(f"Another process has been starting the offline AWS in {directory} for too long.") from error
+    except OSError as error:
+        raise _cannot_write(directory, error) from error

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+import time
 import types
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from helpers.offline.process import State
 
 IDLE_HOURS = 12.0
+GUARD_S = 1.0
 
 log = logging.getLogger("offline")
 
@@ -57,6 +59,7 @@ def serve(directory: Path, *, port: int | None = None, idle_hours: float | None 
     kernel.run()
     idle_s = 3600 * (idle_hours if idle_hours is not None else float(os.environ.get("WORKSHOP_IDLE_HOURS", IDLE_HOURS)))
     kernel.every(min(30.0, idle_s / 4), lambda: front.control.stop_if_idle(idle_s), name="idle time-out")
+    kernel.every(GUARD_S, Guard(directory, state).look, name="guard of the workspace")
     server.append(_server(front, directory, state))
     server[0].run(sockets=[listener])
     kernel.shut_down()
@@ -66,6 +69,30 @@ def serve(directory: Path, *, port: int | None = None, idle_hours: float | None 
         process.write_state(directory, replace(latest, pid=None))
     lock.release()
     return 0
+
+
+class Guard:
+    """Sees to it that this server can be found, and that it does not outlive its workspace."""
+
+    def __init__(self, directory: Path, state: State) -> None:
+        self.directory = directory
+        self.state = state
+        self.lock = (directory / "server.lock").stat().st_ino
+
+    def look(self) -> None:
+        from helpers.offline import process
+
+        try:
+            is_ours = (self.directory / "server.lock").stat().st_ino == self.lock
+        except FileNotFoundError:
+            is_ours = False
+        if not is_ours:  # nothing may be written: another server's workspace may be there by now
+            log.error("%s was deleted or moved away while this server ran: it ends", self.directory)
+            logging.shutdown()
+            os._exit(1)
+        if process.read_state(self.directory) is None:
+            process.write_state(self.directory, replace(self.state, pid=os.getpid(), started=time.time()))
+            log.warning("the state file was lost or damaged, and is written anew")
 
 
 def listen(preferred_port: int) -> socket.socket:
@@ -104,24 +131,24 @@ def _no_openapi(document: object) -> None:
 
 
 def _server(front: Front, directory: Path, state: State) -> uvicorn.Server:
-    import psutil
     import uvicorn
 
-    from helpers.offline import process
+    from helpers.offline import connections, process
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets=sockets)
+            connections.sweep(self.server_state.connections)
             gc.freeze()  # what start-up made stays: no collection looks at it again, nor now, for it would find nothing
             gc.enable()
             gc.set_threshold(20_000, 20, 100)  # fewer pauses under load; requests leave next to no cycles behind
-            started = psutil.Process().create_time()
-            process.write_state(directory, replace(state, pid=os.getpid(), started=started))
+            process.write_state(directory, replace(state, pid=os.getpid(), started=time.time()))
             log.info("answering at %s", state.endpoint_url)
 
     config = uvicorn.Config(
         front,
-        http="httptools",
+        http=connections.Connection,
+        ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,

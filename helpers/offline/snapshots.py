@@ -12,8 +12,10 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from helpers.offline.kernel import Kernel
 
 SCHEMA = 1
 INTERVAL_S = 1.0
+PATIENCE_S = 2.0  # with a change that takes long; then the snapshot is taken beside it
+ROOM_BYTES = 64 * 1024  # that a call may add to a snapshot beside its own body
 SHARE = 20  # a service's snapshots rest at least so many times as long as they take
 # What lies beside a service's snapshot and is of no use without it, below the workspace.
 WITH_SNAPSHOT = {
@@ -96,6 +100,23 @@ class Snapshots:
         future = self._outstanding.get(service)
         return None if future is None or future.done() else future
 
+    def make_sure(self, services: Sequence[str], more_bytes: int) -> None:
+        """That a change of `services` can be kept, before it is made. Raises OSError where the disk would not take it.
+
+        Blocks for a fraction of a millisecond.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for service in services:
+            path = self._path(service)
+            size = path.stat().st_size if path.exists() else 0
+            descriptor, room = tempfile.mkstemp(prefix=f"{service}-", suffix=".room", dir=self.directory)
+            try:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(descriptor, 0, size + 2 * more_bytes + ROOM_BYTES)
+            finally:
+                os.close(descriptor)
+                os.unlink(room)
+
     # --- Writing ------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -143,8 +164,17 @@ class Snapshots:
 
     def _write(self, service: str) -> None:
         started = time.monotonic()
-        before = [hook() for hook in self.kernel.before_snapshot.get(service, [])]
-        held = {
+        with self.kernel.gates[service].closed(PATIENCE_S):
+            before = [hook() for hook in self.kernel.before_snapshot.get(service, [])]
+            data = pickling.dump(self._held(service))
+        write_whole(self._path(service), json.dumps(HEADER).encode() + b"\n" + data)
+        for done in before:
+            if done is not None:
+                done()
+        self._due[service] = time.monotonic() + max(INTERVAL_S, SHARE * (time.monotonic() - started))
+
+    def _held(self, service: str) -> dict[str, Any]:
+        held: dict[str, Any] = {
             "backends": pickling.backends_of(MOTO_PACKAGES.get(service, service)),
             "durables": {
                 name: durable.save() for name, durable in self.kernel.durables.items() if durable.service == service
@@ -156,11 +186,7 @@ class Snapshots:
             held["bucket_accounts"] = dict(s3_backends.bucket_accounts)
         elif service == "sagemaker":
             held["runtime"] = pickling.backends_of("sagemakerruntime")
-        write_whole(self._path(service), json.dumps(HEADER).encode() + b"\n" + pickling.dump(held))
-        for done in before:
-            if done is not None:
-                done()
-        self._due[service] = time.monotonic() + max(INTERVAL_S, SHARE * (time.monotonic() - started))
+        return held
 
     # --- Reading ------------------------------------------------------------------------------------------------------
 

@@ -109,6 +109,49 @@ def test_killed_under_load_again_and_again_no_acknowledged_object_is_lost_or_tor
         assert body == b"%s-%s-" % tuple(body.split(b"-")[:2]) * 2000
 
 
+def test_what_was_written_twice_since_the_last_snapshot_keeps_its_bytes(workspace_dir, start_offline, eventually):
+    offline = start_offline(workspace_dir)
+    s3 = offline.client("s3")
+    s3.create_bucket(Bucket="twice")
+    s3.put_bucket_versioning(Bucket="twice", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="twice", Key="versions", Body=b"first")
+    s3.put_object(Bucket="twice", Key="versions", Body=b"second")
+    s3.put_object(Bucket="twice", Key="tagged", Body=b"tagged", Tagging="a=b")
+    s3.delete_object_tagging(Bucket="twice", Key="tagged")
+    upload = s3.create_multipart_upload(Bucket="twice", Key="open")["UploadId"]
+    for body in (b"x", b"yy"):
+        s3.upload_part(Bucket="twice", Key="open", UploadId=upload, PartNumber=1, Body=body)
+    kill(offline)
+    s3 = start_offline(workspace_dir).client("s3")
+    s3.put_object(Bucket="twice", Key="removed-with-the-rest", Body=b"")
+    gone = next(path for path in (workspace_dir / "objects").rglob("*") if path.is_file() and not path.stat().st_size)
+    s3.delete_object(Bucket="twice", Key="removed-with-the-rest")
+    s3.put_object(Bucket="twice", Key="replaced", Body=b"")
+    version = s3.list_object_versions(Bucket="twice", Prefix="removed")["Versions"][0]["VersionId"]
+    s3.delete_object(Bucket="twice", Key="removed-with-the-rest", VersionId=version)
+    eventually(lambda: not gone.exists(), 30)  # by then whatever else was to be removed is removed too
+    versions = s3.list_object_versions(Bucket="twice", Prefix="versions")["Versions"]
+    bodies = [s3.get_object(Bucket="twice", Key="versions", VersionId=one["VersionId"])["Body"] for one in versions]
+    assert {body.read() for body in bodies} == {b"first", b"second"}
+    assert s3.get_object(Bucket="twice", Key="tagged")["Body"].read() == b"tagged"
+    assert s3.get_object_tagging(Bucket="twice", Key="tagged")["TagSet"] == []
+    assert [one["Size"] for one in s3.list_parts(Bucket="twice", Key="open", UploadId=upload)["Parts"]] == [2]
+    done = s3.complete_multipart_upload(
+        Bucket="twice",
+        Key="open",
+        UploadId=upload,
+        MultipartUpload={
+            "Parts": [
+                {
+                    "PartNumber": 1,
+                    "ETag": s3.list_parts(Bucket="twice", Key="open", UploadId=upload)["Parts"][0]["ETag"],
+                }
+            ]
+        },
+    )
+    assert s3.get_object(Bucket="twice", Key="open", VersionId=done["VersionId"])["Body"].read() == b"yy"
+
+
 def test_state_of_another_version_is_set_aside_with_a_clear_word(workspace_dir, start_offline, offline_command):
     offline = start_offline(workspace_dir)
     offline.client("sqs").create_queue(QueueName="old")

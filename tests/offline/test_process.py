@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -106,6 +107,91 @@ def test_status_says_what_it_holds(offline, offline_command):
     assert status["resources"]["buckets"] >= 1
     assert 20 < status["memory_mb"] < 2000
     assert "running" in offline_command(offline.directory, "status").stdout
+
+
+def test_a_number_that_now_belongs_to_another_process_does_not_mislead(workspace_dir, start_offline):
+    process.prepare_directory(workspace_dir)
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        process.write_state(workspace_dir, process.replace(process.new_state(), pid=other.pid, started=time.time()))
+        start_offline(workspace_dir)
+        assert state_of(workspace_dir)["pid"] != other.pid
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_a_running_server_is_found_whatever_the_clock_says_and_writes_a_lost_state_file_anew(
+    workspace_dir, start_offline, offline_command
+):
+    first = start_offline(workspace_dir).environment
+    state = state_of(workspace_dir)
+    process.write_state(workspace_dir, process.replace(process.State(**state), started=state["started"] - 86_400))
+    assert start_offline(workspace_dir).environment == first
+    (workspace_dir / "offline.json").write_text("{")
+    assert start_offline(workspace_dir).environment == first
+    (workspace_dir / "offline.json").unlink()
+    assert start_offline(workspace_dir).environment == first
+    assert state_of(workspace_dir)["pid"] == state["pid"]
+    assert offline_command(workspace_dir, "stop").stdout == "Stopped.\n"
+
+
+def test_a_workspace_that_is_moved_keeps_what_it_held_and_its_server_does_not_outlive_it(workspace_dir, start_offline):
+    import psutil
+
+    offline = start_offline(workspace_dir)
+    offline.client("s3").create_bucket(Bucket="moved")
+    offline.client("s3").put_object(Bucket="moved", Key="one", Body=b"x" * 2_000_000)
+    server = psutil.Process(state_of(workspace_dir)["pid"])
+    elsewhere = workspace_dir.parent / "elsewhere"
+    workspace_dir.rename(elsewhere)
+    server.wait(20)
+    again = start_offline(elsewhere)
+    assert len(again.client("s3").get_object(Bucket="moved", Key="one")["Body"].read()) == 2_000_000
+    assert start_offline(workspace_dir).client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize("command", ["reset", "stop"])
+def test_a_directory_of_others_is_left_alone(tmp_path, offline_command, command):
+    for name in ("state", "objects"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").write_text("precious")
+    done = offline_command(tmp_path, command, check=False)
+    assert (tmp_path / "state" / "mine").read_text() == (tmp_path / "objects" / "mine").read_text() == "precious"
+    if command == "reset":
+        assert done.returncode == 1
+        assert done.stderr == f"{tmp_path} holds no offline AWS, so nothing in it was deleted.\n"
+
+
+def test_reset_while_clients_write_wipes_what_was_there_and_nothing_of_it_comes_back(
+    workspace_dir, start_offline, offline_command
+):
+    offline = start_offline(workspace_dir)
+    (workspace_dir / "mine").write_text("precious")
+    s3 = offline.client("s3")
+    s3.create_bucket(Bucket="gone")
+    written = threading.Event()
+
+    def write():
+        try:
+            for number in range(100_000):
+                s3.put_object(Bucket="gone", Key=f"{number}", Body=b"x" * 1000)
+                written.set()
+        except Exception:
+            return
+
+    writers = [threading.Thread(target=write) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    assert written.wait(30)
+    offline_command(workspace_dir, "reset")
+    assert not (workspace_dir / "objects").exists() and not (workspace_dir / "state").exists()
+    again = start_offline(workspace_dir)
+    for writer in writers:
+        writer.join(60)
+    assert again.client("s3").list_buckets()["Buckets"] == []
+    assert (workspace_dir / "mine").read_text() == "precious"
 
 
 def test_reset_wipes_everything_but_the_name_and_the_log(workspace_dir, start_offline, offline_command):

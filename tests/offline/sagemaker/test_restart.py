@@ -34,7 +34,7 @@ def test_a_killed_server_serves_again_and_says_what_became_of_its_jobs(lonely, s
     lonely.client.create_training_job(**request)
     name, directory = request["TrainingJobName"], lonely.offline.directory
     eventually(lambda: lonely.client.describe_training_job(TrainingJobName=name)["SecondaryStatus"] == "Training")
-    server = process.server_process(process.read_state(directory))
+    server = process.server_process(directory, process.read_state(directory))
     children = eventually(lambda: [child for child in server.children() if name in " ".join(child.cmdline())])
     server.kill()
     server.wait(10)

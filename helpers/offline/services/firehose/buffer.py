@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from helpers.offline.journals import flush_to_disk
 from helpers.offline.services.firehose.journal import Journal, read
 from helpers.offline.services.firehose.quota import Quota
 
@@ -60,6 +62,16 @@ class Buffer:
                 self.size_bytes += size_bytes
                 if self.size_bytes >= limit_bytes:
                     self._cut()
+
+    def sync(self) -> None:
+        """What was added by now survives a power failure too. Raises OSError. Does not keep `add` waiting."""
+        with self.lock:
+            descriptor = self.journal.unsynced()
+        if descriptor is not None:
+            try:
+                flush_to_disk(descriptor)
+            finally:
+                os.close(descriptor)
 
     def recover(self) -> None:
         """Takes up what an earlier process left; due at once."""

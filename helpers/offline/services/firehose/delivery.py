@@ -77,6 +77,11 @@ class Delivery:
                 buffer.cut()
             self._deliver_waiting(region, stream, buffer)
 
+    def sync(self) -> None:
+        """The journals of all streams onto the disk itself."""
+        for buffer in list(self._buffers.values()):
+            buffer.sync()
+
     def flush(self, region: str | None = None, name: str | None = None) -> None:
         """Delivers now: everything, or one stream."""
         for (buffer_region, buffer_name), buffer in list(self._buffers.items()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ class Journal:
         self.directory.mkdir(parents=True, exist_ok=True)
         self._number = max((int(path.stem) for path in self.directory.glob("*.journal")), default=0)
         self._file: int | None = None
+        self._is_unsynced = False
 
     def append(self, records: Sequence[bytes]) -> None:
         """Returns once the operating system has the records: they survive the death of this process. Raises OSError."""
@@ -30,7 +32,15 @@ class Journal:
         written = os.write(self._file, whole)
         if written != len(whole):
             os.ftruncate(self._file, before)
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.directory))
+        self._is_unsynced = True
+
+    def unsynced(self) -> int | None:
+        """A descriptor, for the caller to sync and close, where something was added since the last time."""
+        if self._file is None or not self._is_unsynced:
+            return None
+        self._is_unsynced = False
+        return os.dup(self._file)
 
     def cut(self) -> Path | None:
         """Ends the current file; the next record begins another. Returns the ended one."""

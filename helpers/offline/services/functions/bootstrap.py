@@ -207,30 +207,12 @@ def prepare_process(settings: dict[str, Any]) -> None:
     tempfile = sys.modules.get("tempfile")
     if tempfile is not None:
         tempfile.tempdir = None
-    for name, limit in settings["limits"].items():
-        _limit(name, limit)
     os.chdir(settings["task_root"])
     sys.path.insert(0, settings["task_root"])
     sys.dont_write_bytecode = True
     sys.argv = [settings["handler"]]
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-
-
-def _limit(name: str, limit: int) -> None:
-    try:
-        import resource
-    except ImportError:  # not a POSIX system
-        return
-    kind = getattr(resource, name, None)
-    if kind is None:
-        return
-    _, hard = resource.getrlimit(kind)
-    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-    try:
-        resource.setrlimit(kind, (limit, limit))
-    except (OSError, ValueError):
-        return
 
 
 def set_up_logging() -> Callable[[str], None]:
@@ -285,9 +267,10 @@ def end_with_server(sock: socket.socket) -> None:
     threading.Thread(target=watch, name="end-with-server", daemon=True).start()
 
 
-def load_beside(name: str) -> ModuleType:
-    """A module of this folder, which is not on the path of what runs here."""
-    spec = importlib.util.spec_from_file_location(f"_lambda_{name}", Path(__file__).with_name(f"{name}.py"))
+def load_confinement() -> ModuleType:
+    """The module of that name, whose package is not on the path of what runs here."""
+    path = Path(__file__).parents[2] / "confinement.py"
+    spec = importlib.util.spec_from_file_location("_lambda_confinement", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -302,6 +285,7 @@ def serve(sock: socket.socket, site: Sequence[str], confinement: ModuleType) -> 
     settings = frame[0]
     task_root = settings["task_root"]
     prepare_process(settings)
+    confinement.limit(settings["limits"])
     confinement.confine([task_root, *site], settings["writable"])
     end_with_server(sock)
     name_request = set_up_logging()
@@ -342,4 +326,4 @@ if __name__ == "__main__":
     descriptor, directories = int(sys.argv[1]), sys.argv[2:]
     sys.meta_path.append(RuntimePackages(directories))  # type: ignore[arg-type]
     os.set_inheritable(descriptor, False)
-    serve(socket.socket(fileno=descriptor), directories, load_beside("confinement"))
+    serve(socket.socket(fileno=descriptor), directories, load_confinement())

@@ -15,12 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from helpers.offline import confinement
 from helpers.offline.services.functions.processes import Launcher, Process
 
 FRAME = struct.Struct(">II")
 INIT_LIMIT_S = 10.0  # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 OUTPUT_KEPT_BYTES = 1 << 20
 EXIT_GRACE_S = 0.5
+PROCESSES = 1024  # and threads, https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Environment:
                 "RLIMIT_FSIZE": self.settings.ephemeral_storage_mb << 20,
                 "RLIMIT_NOFILE": 1024,
                 "RLIMIT_CORE": 0,
+                **confinement.processes(PROCESSES),
             },
         }
         encoded = json.dumps(settings).encode()

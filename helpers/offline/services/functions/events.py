@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import errno
 import json
 import logging
@@ -15,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from helpers.offline.journals import flush_to_disk
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.functions import destinations, lookup
 from helpers.offline.services.functions.environment import Outcome
@@ -49,6 +51,7 @@ class Journal:
         self._open: dict[str, Event] = {}
         self._file: int | None = None
         self._size = 0
+        self._is_unsynced = False
 
     def unfinished(self) -> list[Event]:
         """What an earlier server left, which stays in the journal until it is done."""
@@ -63,7 +66,12 @@ class Journal:
                         self._open.pop(record["done"], None)
                     else:
                         self._open[record["id"]] = Event(**record)
-                self._rewrite()
+                try:
+                    self._rewrite()
+                except OSError as error:  # a torn last line then stays, and the next record begins after it
+                    log.error("the journal of events could not be written anew: %s", error)
+                    with contextlib.suppress(OSError):
+                        self._append_line(b"\n")
             return list(self._open.values())
 
     def add(self, event: Event) -> None:
@@ -74,8 +82,11 @@ class Journal:
 
     def done(self, event: Event) -> None:
         with self._lock:
-            self._append({"done": event.id})
             self._open.pop(event.id, None)
+            try:
+                self._append({"done": event.id})
+            except OSError as error:  # then it is run once more after a crash, which at least once allows
+                log.error("event %s is done, which could not be noted: %s", event.id, error)
             if self._size > (REWRITE_BYTES if self._open else 0):
                 self._rewrite()
 
@@ -84,7 +95,9 @@ class Journal:
             self._close()
 
     def _append(self, record: dict[str, Any]) -> None:
-        line = json.dumps(record).encode() + b"\n"
+        self._append_line(json.dumps(record).encode() + b"\n")
+
+    def _append_line(self, line: bytes) -> None:
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -93,6 +106,18 @@ class Journal:
             os.ftruncate(self._file, self._size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         self._size += len(line)
+        self._is_unsynced = True
+
+    def sync(self) -> None:
+        """What was added by now survives a power failure too. Raises OSError."""
+        with self._lock:
+            if self._file is None or not self._is_unsynced:
+                return
+            descriptor, self._is_unsynced = os.dup(self._file), False
+        try:
+            flush_to_disk(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _rewrite(self) -> None:
         """With the open events alone; whole or not at all. Without any, the file is emptied in place."""

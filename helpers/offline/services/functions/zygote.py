@@ -127,7 +127,7 @@ def end(pid: int, grace_s: float) -> int:
 
 if __name__ == "__main__":
     bootstrap_module = load_bootstrap()
-    bootstrap_module.confinement = bootstrap_module.load_beside("confinement")
+    bootstrap_module.confinement = bootstrap_module.load_confinement()
     sys.meta_path.append(bootstrap_module.RuntimePackages(sys.argv[2:]))
     left_for_later = preload()
     settle()

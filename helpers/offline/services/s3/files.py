@@ -103,6 +103,14 @@ class ObjectFile:
         os.rename(written, path)
         self.name, self.offset, self.size, self.is_owner = path.name, 0, size, True
 
+    def is_whole(self) -> bool:
+        if self.name is None:
+            return True
+        try:
+            return self.path.stat().st_size >= self.offset + self.size
+        except FileNotFoundError:
+            return False
+
     def contents(self) -> bytes:
         if self.name is None:
             return b""

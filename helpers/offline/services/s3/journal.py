@@ -65,6 +65,18 @@ class ObjectJournal:
             except Exception:
                 log.exception("a record of S3's journal cannot be used")
 
+    def drop_torn(self) -> None:
+        """After a power failure an object may be known and its bytes not: it is lost, and said to be."""
+        for bucket in _buckets(self.account_id).values():
+            for name, versions in list(dict.items(bucket.keys)):
+                whole = [key for key in versions if not hasattr(key, "_value_buffer") or key._value_buffer.is_whole()]
+                if len(whole) < len(versions):
+                    log.error("s3://%s/%s lost its bytes, as by a power failure: it is gone", bucket.name, name)
+                    if whole:
+                        dict.__setitem__(bucket.keys, name, whole)
+                    else:
+                        dict.pop(bucket.keys, name)
+
     def _append(self, record: tuple[Any, ...]) -> None:
         try:
             self.journal.append(pickling.dump(record))
@@ -77,7 +89,9 @@ class ObjectJournal:
     def _put_object(self, bucket_name: str, key_name: str, versions: list[Any], held: dict[str, Any]) -> None:
         bucket = _buckets(self.account_id).get(bucket_name)
         if bucket is None:
+            _let_go(versions)
             return
+        _let_go(dict.get(bucket.keys, key_name, []))
         if versions:
             dict.__setitem__(bucket.keys, key_name, versions)
         else:
@@ -90,16 +104,28 @@ class ObjectJournal:
                 tags[arn] = of_version
         for key in versions:
             if getattr(key, "multipart", None) is not None:
-                dict.pop(bucket.multiparts, key.multipart.id, None)
+                ended = dict.pop(bucket.multiparts, key.multipart.id, None)
+                _let_go(list(ended.parts.values()) if ended is not None else [])
 
     def _put_part(self, bucket_name: str, upload_id: str, number: int, part: Any) -> None:
         bucket = _buckets(self.account_id).get(bucket_name)
         upload = bucket.multiparts.get(upload_id) if bucket is not None else None
         if upload is None:
+            _let_go([part])
             return
+        _let_go([upload.parts[number]] if number in upload.parts else [])
         upload.parts[number] = part
         if number not in upload.partlist:
             insort(upload.partlist, number)
+
+
+def _let_go(keys: list[Any]) -> None:
+    """Of what a later record replaces: their files may be those of the later ones, so that none is removed with them.
+
+    What is then in nobody's use is found as an orphan.
+    """
+    for key in keys:
+        key.disposed = True
 
 
 def _backend(account_id: str) -> Any:

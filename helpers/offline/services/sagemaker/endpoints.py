@@ -59,7 +59,11 @@ class Endpoints:
         if deployment and "RollingUpdatePolicy" in deployment:
             raise AwsError("NotImplemented", "The offline AWS updates endpoints blue/green, not rolling.", 501)
         with self.store.lock:
-            endpoint.pending = {"EndpointConfigName": request["EndpointConfigName"], "StartTime": time.time()}
+            endpoint.pending = {
+                "EndpointConfigName": request["EndpointConfigName"],
+                "StartTime": time.time(),
+                "deployment": (request, deployment or {}),  # for a restart in the middle of it
+            }
             self._enter(endpoint, "Updating")
         self._tell(endpoint)
         self.kernel.background(self._update, endpoint, request, deployment or {})
@@ -162,13 +166,12 @@ class Endpoints:
     # --- Life ---------------------------------------------------------------------------------------------------------
 
     def recover(self) -> None:
-        """After a restart: what was serving serves again; an update that was under way is over."""
+        """After a restart: what was serving serves again; an update that was under way begins anew."""
         for region in self.store.regions():
             for endpoint in self.store.endpoints(region).values():
                 if endpoint.status == "Failed":
                     continue
-                endpoint.pending = None
-                self.kernel.background(self._begin, endpoint)
+                self.kernel.background(self._resume, endpoint)
 
     def instances(self, region: str, name: str, variant: str) -> int | None:
         """ports.endpoints, for Application Auto Scaling: a variant's instance count; None without such a variant."""
@@ -204,7 +207,18 @@ class Endpoints:
             self.logs[key] = ContainerLog(self.kernel, endpoint.region, group, f"{variant}/{instance}")
         return self.logs[key]
 
-    def _begin(self, endpoint: Endpoint) -> None:
+    def _resume(self, endpoint: Endpoint) -> None:
+        """What served serves again; then the update that was accepted goes on."""
+        pending, was_updating = endpoint.pending, endpoint.status in ("Updating", "RollingBack")
+        self._begin(endpoint, "Updating" if was_updating else "InService")
+        if endpoint.status != "Updating":
+            return
+        if pending is not None and "deployment" in pending:
+            self._update(endpoint, *pending["deployment"])
+        else:
+            self._resize(endpoint)
+
+    def _begin(self, endpoint: Endpoint, then: str = "InService") -> None:
         try:
             fleet = self._load(endpoint, endpoint.config, keep=endpoint.variants)
         except LoadError as error:
@@ -219,7 +233,7 @@ class Endpoints:
                 return
             self.fleets[endpoint.region, endpoint.name] = fleet
             endpoint.variants = [running.variant for running in fleet.blue]
-            self._enter(endpoint, "InService")
+            self._enter(endpoint, then)
         self._tell(endpoint)
 
     def _load(self, endpoint: Endpoint, config_name: str, keep: list[Variant]) -> Fleet:

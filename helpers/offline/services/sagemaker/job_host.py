@@ -56,6 +56,7 @@ class JobHost:
                 "hosts": [f"algo-{number + 1}" for number in range(count)],
                 "threads": max(1, threads_of(request["ResourceConfig"]["InstanceType"]) // count),
                 "image_version": image.version,
+                "volume_gb": request["ResourceConfig"].get("VolumeSizeInGB", 30),
             },
         }
         for name, document in documents.items():

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import site
 import sys
 import threading
 import traceback
 from pathlib import Path
 
+import helpers
+from helpers.offline import confinement
 from helpers.offline.services.sagemaker.algorithms.errors import CustomerError
 from helpers.offline.services.sagemaker.algorithms.job_directory import JobDirectory, say
 
@@ -17,8 +20,25 @@ PROGRAMS = {"xgboost": "xgboost_job", "linear-learner": "linear_learner", "knn":
 
 
 def main(algorithm: str, directory: str) -> int:
+    confine(JobDirectory(Path(directory)))
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     return run(algorithm, JobDirectory(Path(directory)))
+
+
+def confine(job: JobDirectory) -> None:
+    """Before anything else: this process sees the system, its Python, this package and its own directory, no more."""
+    limits = {
+        "RLIMIT_FSIZE": int(job.resources.get("volume_gb", 30)) << 30,
+        "RLIMIT_NOFILE": 4096,
+        "RLIMIT_CORE": 0,
+        **confinement.processes(1024),
+    }
+    if hasattr(os, "sysconf"):
+        limits["RLIMIT_AS"] = 2 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    confinement.limit(limits)
+    confinement.confine(
+        [sys.prefix, *site.getsitepackages(), str(Path(helpers.__file__).parent)], [str(job.shared), "/dev"]
+    )
 
 
 def run(algorithm: str, job: JobDirectory) -> int:

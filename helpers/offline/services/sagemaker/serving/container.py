@@ -10,6 +10,8 @@ from typing import Protocol
 from helpers.offline.services.sagemaker.images import Image
 
 LARGEST_MODEL_BYTES = 2 * 1024**3
+LARGEST_RATIO = 100  # of what a model unpacks to and its archive: real ones have 2 to 10, a bomb has 1,000
+SMALL_BYTES = 16 * 1024**2  # which may have any ratio
 
 
 class LoadError(Exception):
@@ -53,7 +55,7 @@ def load(image: Image, archive: bytes, environment: dict[str, str]) -> Container
 def unpack(archive: bytes) -> dict[str, bytes]:
     """The regular files of a model.tar.gz, in memory: nothing is written, so no path can lead out of anywhere."""
     files: dict[str, bytes] = {}
-    room = LARGEST_MODEL_BYTES
+    room = min(LARGEST_MODEL_BYTES, max(SMALL_BYTES, LARGEST_RATIO * len(archive)))
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
             for member in tar:
@@ -61,7 +63,11 @@ def unpack(archive: bytes) -> dict[str, bytes]:
                     continue
                 room -= member.size
                 if room < 0:
-                    raise LoadError("The model is larger than 2 GB when unpacked.")
+                    raise LoadError(
+                        "The model is larger than 2 GB when unpacked."
+                        if LARGEST_RATIO * len(archive) >= LARGEST_MODEL_BYTES
+                        else f"The model unpacks to more than {LARGEST_RATIO} times its size, which no model does."
+                    )
                 content = tar.extractfile(member)
                 if content is not None:
                     files[member.name.removeprefix("./")] = content.read()

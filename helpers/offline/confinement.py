@@ -1,7 +1,8 @@
-"""Confinement of a process by Linux's Landlock: it sees the system, its Python, its code and its own files, no others.
+"""Confinement of a process: limits; and by Linux's Landlock it sees the system, its Python and its own files alone.
 
 Uploaded code runs as the user who runs the server. Where the kernel has Landlock, this keeps it away from the rest of
-that user's files (the workspace's keys among them) and from other processes. https://docs.kernel.org/userspace-api/landlock.html
+that user's files (the workspace's keys among them) and from other processes; where it has not, only the limits hold.
+Needs the standard library alone: it is loaded by path too. https://docs.kernel.org/userspace-api/landlock.html
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import stat
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same on all architectures
 VERSION_FLAG = 1
@@ -56,6 +57,34 @@ def confine(readable: Iterable[str], writable: Iterable[str]) -> bool:
         return libc.syscall(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)) == 0
     finally:
         os.close(ruleset)
+
+
+def limit(limits: Mapping[str, int]) -> None:
+    """Sets what the system can: name of a resource (RLIMIT_AS, …) -> its limit, never above the one there is."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system
+        return
+    for name, most in limits.items():
+        kind = getattr(resource, name, None)
+        if kind is None:
+            continue
+        _, hard = resource.getrlimit(kind)
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(kind, (allowed, allowed))
+
+
+def processes(more: int) -> dict[str, int]:
+    """A limit of so many processes and threads more than there are on this system now: it counts all of the user's.
+
+    Root has no such limit.
+    """
+    try:
+        with open("/proc/loadavg") as file:
+            return {"RLIMIT_NPROC": int(file.read().split()[3].partition("/")[2]) + more}
+    except OSError:
+        return {}
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:

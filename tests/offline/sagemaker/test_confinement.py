@@ -1,0 +1,119 @@
+"""What a training process and a model's archive cannot do."""
+
+import ctypes
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+
+import pytest
+
+from helpers.offline.services.sagemaker.serving import container
+from helpers.offline.services.sagemaker.serving.container import LoadError, unpack
+
+TRESPASS = """
+import json, os, resource, sys
+from pathlib import Path
+from helpers.offline.services.sagemaker.algorithms.__main__ import confine
+from helpers.offline.services.sagemaker.algorithms.job_directory import JobDirectory
+
+own, secret, outside = map(Path, sys.argv[1:])
+confine(JobDirectory(own))
+found = {"limits": {name: resource.getrlimit(getattr(resource, name))[0] for name in
+    ("RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_AS", "RLIMIT_NPROC")}}
+found["variables"] = [name for name in os.environ if name.startswith(("AWS", "WORKSHOP"))]
+def attempt(name, action):
+    try:
+        action()
+        found[name] = "done"
+    except OSError as error:
+        found[name] = type(error).__name__
+attempt("own", lambda: (own / "model" / "x").write_text("x"))
+attempt("secret", secret.read_text)
+attempt("outside", lambda: outside.write_text("x"))
+attempt("server", lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes())
+attempt("libraries", lambda: __import__("xgboost"))
+print(json.dumps(found))
+"""
+
+
+def has_landlock() -> bool:
+    return sys.platform == "linux" and ctypes.CDLL(None).syscall(444, None, 0, 1) >= 1
+
+
+@pytest.fixture
+def trespass(tmp_path):
+    """What a training process found that tried everything."""
+    from helpers.offline.services.sagemaker.job_host import environment
+
+    own = tmp_path / "sagemaker" / "jobs" / "us-east-1-mine" / "algo-1"
+    for folder in ("model", "input/config"):
+        (own / folder).mkdir(parents=True)
+    (own / "input" / "config" / "resourceconfig.json").write_text(json.dumps({"volume_gb": 3}))
+    secret = tmp_path / "offline.json"
+    secret.write_text("the keys of the workspace")
+    command = [sys.executable, "-P", "-c", TRESPASS, str(own), str(secret), str(tmp_path / "outside")]
+    done = subprocess.run(command, env=environment(own), cwd=own, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_training_process_has_limits_and_no_credentials(trespass):
+    limits = trespass["limits"]
+    assert (limits["RLIMIT_FSIZE"], limits["RLIMIT_CORE"]) == (3 << 30, 0)
+    assert 0 < limits["RLIMIT_NOFILE"] <= 4096
+    assert 0 < limits["RLIMIT_AS"] <= 2 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < limits["RLIMIT_NPROC"] < 1_000_000
+    assert trespass["variables"] == []
+    assert (trespass["own"], trespass["libraries"]) == ("done", "done")
+
+
+@pytest.mark.skipif(not has_landlock(), reason="no Landlock in this kernel")
+def test_a_training_process_does_not_reach_the_workspaces_keys(trespass):
+    assert {trespass[name] for name in ("secret", "outside", "server")} == {"PermissionError"}
+
+
+def archive(*members, content=b""):
+    """A tar.gz with these entries: (name, type, target of a link, size)."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=9) as tar:
+        for name, kind, target, size in members:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname, entry.size = kind, target, size
+            tar.addfile(entry, io.BytesIO(content or bytes(size)) if size else None)
+    return packed.getvalue()
+
+
+def test_a_models_archive_leads_out_of_nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outside = tmp_path / "secret"
+    outside.write_text("mine")
+    hostile = archive(
+        ("link", tarfile.SYMTYPE, str(outside), 0),
+        ("hard", tarfile.LNKTYPE, str(outside), 0),
+        ("device", tarfile.CHRTYPE, "", 0),
+        ("pipe", tarfile.FIFOTYPE, "", 0),
+        ("../../up", tarfile.REGTYPE, "", 3),
+        (str(tmp_path / "absolute"), tarfile.REGTYPE, "", 3),
+        ("./xgboost-model", tarfile.REGTYPE, "", 3),
+        content=b"abc",
+    )
+    files = unpack(hostile)
+    assert files["xgboost-model"] == b"abc"
+    assert b"mine" not in files.values()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["secret"]
+
+
+def test_an_archive_that_unpacks_to_far_too_much_is_refused():
+    bomb = archive(("xgboost-model", tarfile.REGTYPE, "", 64 * 1024**2))
+    assert len(bomb) < 100_000
+    with pytest.raises(LoadError, match="more than 100 times its size"):
+        unpack(bomb)
+
+
+def test_a_model_that_is_too_large_is_refused(monkeypatch):
+    monkeypatch.setattr(container, "LARGEST_MODEL_BYTES", 1000)
+    with pytest.raises(LoadError, match="larger than"):
+        unpack(archive(("xgboost-model", tarfile.REGTYPE, "", 1001)))
