@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NoReturn, Self
 
+from helpers.workshop import explain
+
 LONGEST_VALUE_SHOWN = 60  # characters
 
 
@@ -253,6 +255,17 @@ def _as_html(message: str) -> str:
     parts = html.escape(message).split("`")
     marked = "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
     return marked.replace("\n", "<br>")
+
+
+def _still_blank(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
+    """A cell that broke because it works with a blank."""
+    names = [name for name in explain.names_used(source, variables) if name != "____" and any(_blanks(variables[name]))]
+    if not names:
+        return None
+    return f"{_listed(names)} still blank: replace ____ with your answer where it stands, run that cell, then this one."
+
+
+explain.add(_still_blank)
 
 
 def _blanks(value: object) -> Iterator[bool]:

@@ -66,6 +66,7 @@ LABS = {
     3: (
         (f"your endpoint on {INSTANCE}", 1, "hour", INSTANCE_HOUR),
         ("the house's endpoints", 4, "hours", INSTANCE_HOUR),
+        ("the second region, 1 to 5 instances", 2, "instance hours", INSTANCE_HOUR),
         ("the house's training", 4, "jobs of 4 minutes", JOB),
         ("REST API and Lambda", 3_000, "requests", API_REQUEST + LAMBDA_REQUEST + 0.020 * 0.25 * LAMBDA_GB_SECOND),
     ),
@@ -90,8 +91,8 @@ def show(lab: int) -> None:
     total = 0.0
     for what, count, unit, price in LABS[lab]:
         total += count * price
-        print(f"{what:30} {count:6,} {unit:20} {_dollars(count * price):>7}")
-    print(f"{'together':58} {_dollars(total):>7}")
+        print(f"{what:36} {count:6,} {unit:20} {_dollars(count * price):>7}")
+    print(f"{'together':64} {_dollars(total):>7}")
     print(f"US dollars, list prices of us-east-1 as assumed in {AS_OF}; today's: {SOURCE}")
 
 

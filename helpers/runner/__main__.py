@@ -37,10 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         with fresh_workspace(out / "workspace") as workspace:
             runs = run_all(labs, out, console, workspace, options.in_place)
     except (RunError, ValueError) as error:
-        console.print(str(error), style="bold red", markup=False)
+        console.print(str(error), style="bold red", markup=False, soft_wrap=True)
         return 1
     except OSError as error:
-        console.print(f"The results could not be written: {error}.", style="bold red", markup=False)
+        console.print(f"The results could not be written: {error}.", style="bold red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("Stopped. The next run starts from the beginning; nothing has to be mended.", style="yellow")

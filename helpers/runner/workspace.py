@@ -52,6 +52,7 @@ def fresh_workspace(directory: Path) -> Iterator[Path]:
     RunError
         If the directory cannot be written, another run is using it, or the offline AWS does not start.
     """
+    directory = directory.resolve()  # the notebooks run in another folder
     with alone_in(directory):
         yield from _emptied(directory)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from helpers.workshop import local_aws
+from helpers.workshop import explain, local_aws
 from helpers.workshop.calls import Calls
 from helpers.workshop.errors import WorkshopError
 from helpers.workshop.participant import find_alias
@@ -38,6 +38,7 @@ def connect(lab: int) -> Workshop:
     """
     if lab not in LABS or isinstance(lab, bool):
         raise WorkshopError(f"There are labs 1 to 4, so connect(lab=...) needs one of these numbers; got {lab!r}.")
+    explain.install()
     ws = open_workshop()
     built = _prepare(ws, lab)
     _card(ws, lab, built).show()

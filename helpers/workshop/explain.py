@@ -1,0 +1,107 @@
+"""What a notebook says when a cell breaks: where there is a plain reason, one sentence instead of a page of traceback.
+
+Explainers look at the error and at the cell; the first one that knows the reason is shown. Everything else keeps its
+traceback.
+"""
+
+import ast
+import os
+import types
+from collections.abc import Callable, Iterator, Mapping
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ConnectionError as NotReached
+
+Explainer = Callable[[BaseException, str, Mapping[str, object]], "str | None"]
+DEEPEST = 4  # functions that call functions of the notebook
+
+_explainers: list[Explainer] = []
+
+
+def add(explainer: Explainer) -> None:
+    """Let `explainer(error, source of the cell, the notebook's variables)` give a sentence, or None."""
+    if explainer not in _explainers:
+        _explainers.append(explainer)
+
+
+def sentence(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
+    """What the first explainer that knows the reason says."""
+    return next((said for each in _explainers if (said := each(error, source, variables))), None)
+
+
+def install() -> None:
+    """In a notebook's kernel: show sentences from now on. Elsewhere: nothing."""
+    try:
+        shell = get_ipython()  # type: ignore[name-defined]
+    except NameError:
+        return
+
+    def show(shell: object, kind: type, error: BaseException, trace: object, tb_offset: int | None = None) -> None:
+        cells = shell.user_ns.get("In") or [""]
+        said = None if hasattr(error, "_render_traceback_") else sentence(error, cells[-1], shell.user_ns)
+        if said:
+            shell._showtraceback(kind, error, [said])
+        else:
+            shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+    shell.set_custom_exc((Exception,), show)
+
+
+def names_used(source: str, variables: Mapping[str, object]) -> Iterator[str]:
+    """The notebook's variables that a cell reads, in order: by itself, then through functions of the notebook."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return
+    yield from _followed([node.id for node in ast.walk(tree) if isinstance(node, ast.Name)], variables, set(), DEEPEST)
+
+
+def _followed(names: list[str], variables: Mapping[str, object], seen: set[str], depth: int) -> Iterator[str]:
+    new = [name for name in dict.fromkeys(names) if name in variables and name not in seen]
+    seen.update(new)
+    yield from new
+    for name in new:
+        value = variables[name]
+        if depth and isinstance(value, types.FunctionType) and value.__module__ == "__main__":
+            yield from _followed(list(value.__code__.co_names), variables, seen, depth - 1)
+
+
+def _not_defined(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
+    """A name that a cell above makes."""
+    if not isinstance(error, NameError) or isinstance(error, UnboundLocalError) or error.name is None:
+        return None
+    return (
+        f"`{error.name}` is not defined. If a cell above makes it, that cell was not run, or it stopped: run the cells "
+        "from the top down to here (menu Run, Run All Above Selected Cell). If not, look at its spelling."
+    )
+
+
+def _not_answering(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
+    """The offline AWS was stopped, or the computer slept."""
+    address = os.environ.get("AWS_ENDPOINT_URL", "")
+    lost = isinstance(error, (NotReached, ConnectionError)) or type(error).__module__.startswith("requests")
+    if not address.startswith("http://127.0.0.1:") or not lost or isinstance(error, ClientError):
+        return None
+    if address.removeprefix("http://") not in str(error) and address.rpartition(":")[2] not in str(error):
+        return None
+    return (
+        "The offline AWS does not answer: it was stopped. Run the lab's set-up cell again: workshop.connect(lab=…) "
+        "starts it and finds what you made; then run this cell again."
+    )
+
+
+def _not_there(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
+    """Something that AWS does not find: deleted, or not made yet."""
+    if not isinstance(error, (ClientError, BotoCoreError)):
+        return None
+    said = str(error)
+    if not any(sign in said for sign in ("NotFound", "NoSuch", "Could not find", "does not exist")):
+        return None
+    return (
+        f"{said}\nSo something that this cell needs is not there: it was deleted, or the cell that makes it was not "
+        "run. workshop.connect(lab=…) builds what earlier labs leave; what this lab makes, its own cells make again."
+    )
+
+
+for _explainer in (_not_answering, _not_there, _not_defined):
+    add(_explainer)
