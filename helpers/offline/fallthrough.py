@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from helpers.offline.kernel import Answer, Call
+from helpers.offline.kernel import Answer, AwsError, Call
 
 # Signing name -> moto's package, where the two differ.
 MOTO_PACKAGES = {
@@ -68,7 +68,10 @@ def ask_moto(call: Call) -> Answer:
     kept = {name.lower(): value for name, value in headers if name.lower() not in ("connection", "date", "server")}
     if call.method != "HEAD":
         kept.pop("content-length", None)
-    return Answer(int(status.split(" ", 1)[0]), kept, body)
+    code = int(status.split(" ", 1)[0])
+    if code >= 400 and body[:15].lower() == b"<!doctype html>":  # a path that moto has no route for
+        raise AwsError("NotFoundException", f"There is nothing at {call.path}.", code)
+    return Answer(code, kept, body)
 
 
 def _application(package: str) -> Callable[..., Iterable[bytes]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from helpers.offline import fallthrough
 from helpers.offline.kernel import Kernel, Support
 from helpers.offline.services.apigateway.control import Control
 from helpers.offline.services.apigateway.dataplane import Gateway, is_ours
+from helpers.offline.services.apigateway.existing import guarded
 
 REAL = Support("real")
 ONE_PAGE = Support("simplified", "one page")
@@ -85,8 +87,9 @@ def install(kernel: Kernel) -> None:
     RestAPI.update_integration_mocks = lambda self, stage_name: None
     gateway = Gateway(kernel)
     kernel.public(is_ours, gateway.answer)
-    for operation, handler in Control(kernel).operations().items():
-        kernel.hot("apigateway", operation, handler, blocking=True)
+    handlers = Control(kernel).operations()
+    for operation in OPERATIONS:
+        kernel.hot("apigateway", operation, guarded(handlers.get(operation, fallthrough.ask_moto)), blocking=True)
     kernel.durable("apigateway-quotas", lambda: dict(gateway.limits.used), gateway.limits.used.update)
     kernel.on_start(gateway.reporter.start)
     kernel.on_stop(gateway.reporter.stop)

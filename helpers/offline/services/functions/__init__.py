@@ -9,6 +9,7 @@ from helpers.offline.kernel import Invocation, Kernel, Support
 from helpers.offline.services.functions import lookup, seam
 from helpers.offline.services.functions.control import Control
 from helpers.offline.services.functions.events import EventQueue
+from helpers.offline.services.functions.existing import Existing
 from helpers.offline.services.functions.invoke import Invoke
 from helpers.offline.services.functions.service import FunctionService
 
@@ -87,7 +88,8 @@ def install(kernel: Kernel) -> None:
     kernel.ports.functions = Port(service, events)
     seam.replace(service)
     kernel.hot("lambda", "Invoke", Invoke(kernel, service, events).__call__)
-    for operation, handler in Control(kernel, service).operations().items():
+    handlers = Existing(kernel).operations() | Control(kernel, service).operations()
+    for operation, handler in handlers.items():
         kernel.hot("lambda", operation, handler, blocking=True)
     kernel.on_start(service.start)
     kernel.on_start(events.start)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote
 
 from helpers.offline import fallthrough
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
-from helpers.offline.services.functions import destinations, lookup, package
+from helpers.offline.services.functions import destinations, existing, lookup, package
 from helpers.offline.services.functions.service import FunctionService
 
 PYTHON_RUNTIME = re.compile(r"python3\.\d+")
@@ -81,6 +81,7 @@ class Control:
 
     def update_code(self, call: Call) -> Answer:
         request = json.loads(call.body)
+        self._target(_name(call), call)
         if request.get("ImageUri"):
             raise unsupported("functions of container images")
         self._inline_code(request, call)
@@ -93,6 +94,7 @@ class Control:
 
     def update_configuration(self, call: Call) -> Answer:
         request = json.loads(call.body)
+        self._target(_name(call), call)
         check_configuration(request)
         if "Role" in request:
             self.check_role(request["Role"])
@@ -110,6 +112,7 @@ class Control:
 
     def delete(self, call: Call) -> Answer:
         target = self._target(_name(call), call)
+        existing.check_version_may_go(call, target)
         answer = self._ask_moto(call)
         if answer.status < 300 and target.qualifier is None:
             self.service.pool.retire(target.arn)
@@ -135,6 +138,7 @@ class Control:
             raise constraint(
                 wanted, "reservedConcurrentExecutions", "Member must have value greater than or equal to 0"
             )
+        existing.check_reserved(call, self._target(_name(call), call), wanted)
         return self._ask_moto(call)
 
     def put_event_invoke_config(self, call: Call) -> Answer:

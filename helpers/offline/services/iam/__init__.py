@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from helpers.offline.kernel import Kernel, Support
+import re
+from urllib.parse import parse_qs
+
+from helpers.offline import fallthrough
+from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
 from helpers.offline.services.iam import managed
 from helpers.offline.services.iam.simulation import simulate_custom_policy, simulate_principal_policy
 
@@ -52,7 +56,15 @@ OPERATIONS: dict[str, Support] = {
 }
 
 
+def create_service_linked_role(call: Call) -> Answer:
+    name = parse_qs(call.body.decode()).get("AWSServiceName", [""])[0]
+    if not re.fullmatch(r"[\w-]+(\.[\w-]+)*\.amazonaws\.com", name):
+        raise AwsError("InvalidInput", f"Service role name {name} is not the name of a service's principal.")
+    return fallthrough.ask_moto(call)
+
+
 def install(kernel: Kernel) -> None:
     managed.load_on_demand()
     kernel.hot("iam", "SimulatePrincipalPolicy", simulate_principal_policy)
+    kernel.hot("iam", "CreateServiceLinkedRole", create_service_linked_role, blocking=True)
     kernel.hot("iam", "SimulateCustomPolicy", simulate_custom_policy)
