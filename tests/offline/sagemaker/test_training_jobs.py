@@ -1,5 +1,7 @@
 import io
+import json
 import tarfile
+from datetime import timedelta
 
 import pytest
 import xgboost
@@ -112,13 +114,22 @@ def test_a_running_job_can_be_stopped(sagemaker, channels, eventually):
 
 
 def test_a_job_that_takes_too_long_is_stopped(sagemaker, channels):
-    job = sagemaker.train(
-        {"train": channels["train"]},
-        {"num_round": "1000000", "max_depth": "10", "save_model_on_termination": "true"},
-        StoppingCondition={"MaxRuntimeInSeconds": 3},
-    )
+    limit = {"MaxRuntimeInSeconds": 1}
+    job = sagemaker.train({"train": channels["train"]}, {"num_round": "1000000"}, StoppingCondition=limit)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert job["ModelArtifacts"]["S3ModelArtifacts"].endswith("model.tar.gz")
+
+
+def test_a_stopped_job_keeps_the_model_so_far_where_it_is_asked_to(sagemaker, channels, eventually):
+    given = {"num_round": "1000000", "save_model_on_termination": "true"}
+    request = sagemaker.request({"train": channels["train"]}, given)
+    sagemaker.client.create_training_job(**request)
+    name = {"TrainingJobName": request["TrainingJobName"]}
+    eventually(lambda: "FinalMetricDataList" in sagemaker.client.describe_training_job(**name), 90)
+    sagemaker.client.stop_training_job(**name)
+    job = sagemaker.wait(request["TrainingJobName"])
+    assert job["TrainingJobStatus"] == "Stopped"
+    bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+    assert list(unpack(sagemaker.s3.get_object(Bucket=bucket, Key=key)["Body"].read())) == ["xgboost-model"]
 
 
 def test_requests_are_checked_as_aws_does(sagemaker, channels):
@@ -349,3 +360,42 @@ def test_a_role_that_may_not_write_fails_at_the_upload(sagemaker, channels, offl
     assert job["FailureReason"].startswith("ClientError: Artifact upload failed:Error 7: AccessDenied")
     assert [step["Status"] for step in job["SecondaryStatusTransitions"]][-2:] == ["Uploading", "Failed"]
     assert "ModelArtifacts" not in job or not job["ModelArtifacts"].get("S3ModelArtifacts")
+
+
+def test_metrics_are_in_cloudwatch(trained, offline):
+    found = offline.client("cloudwatch").get_metric_statistics(
+        Namespace="/aws/sagemaker/TrainingJobs",
+        MetricName="validation:rmse",
+        Dimensions=[{"Name": "TrainingJobName", "Value": trained["TrainingJobName"]}],
+        StartTime=trained["TrainingStartTime"] - timedelta(seconds=60),
+        EndTime=trained["TrainingEndTime"] + timedelta(seconds=60),
+        Period=60,
+        Statistics=["Minimum"],
+    )["Datapoints"]
+    last = next(one["Value"] for one in trained["FinalMetricDataList"] if one["MetricName"] == "validation:rmse")
+    assert min(point["Minimum"] for point in found) == pytest.approx(last, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ([{"prefix": "s3://BUCKET/KEY/data/"}, "part-0.csv", "part-2.csv"], 80),
+        ({"prefix": "s3://BUCKET/KEY/data/"}, None),
+        ([{"prefix": "s3://BUCKET/KEY/data/"}, "nowhere.csv"], None),
+    ],
+    ids=["two of three", "no manifest", "an object that is not there"],
+)
+def test_a_manifest_names_the_objects(sagemaker, numbers_csv, unique, content, rows):
+    prefix = unique("manifest")
+    for part in range(3):
+        sagemaker.put(f"{prefix}/data/part-{part}.csv", numbers_csv(40, part))
+    text = json.dumps(content).replace("BUCKET", sagemaker.bucket).replace("KEY", prefix)
+    sagemaker.put(f"{prefix}/some.manifest", text.encode())
+    request = sagemaker.request({"train": f"s3://{sagemaker.bucket}/{prefix}/some.manifest"}, {"num_round": "1"})
+    request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataType"] = "ManifestFile"
+    sagemaker.client.create_training_job(**request)
+    job = sagemaker.wait(request["TrainingJobName"])
+    if rows is None:
+        assert job["FailureReason"].startswith("ClientError: Data download failed:")
+    else:
+        assert any(f"Train matrix has {rows} rows" in line for line in sagemaker.log(job["TrainingJobName"]))

@@ -9,6 +9,19 @@ from botocore.exceptions import ClientError
 NAME = "^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
 
 
+def create(sagemaker, request) -> None:
+    """Sends the request as it is, past the client's own checks."""
+
+    def send(params, **_):
+        params["body"] = json.dumps(request).encode()
+
+    client = sagemaker.offline.client(
+        "sagemaker", config=Config(parameter_validation=False, retries={"total_max_attempts": 1})
+    )
+    client.meta.events.register("before-call.sagemaker.CreateTrainingJob", send)
+    client.create_training_job()
+
+
 @pytest.fixture
 def refusal(sagemaker, channels):
     """`refusal(change)`: code and message for a request that `change` has altered."""
@@ -16,14 +29,8 @@ def refusal(sagemaker, channels):
     def of(change) -> tuple[str, str]:
         request = sagemaker.request({"train": channels["train"]}, {"num_round": "1"})
         change(request)
-
-        def send(params, **_):  # as it is, past the client's own checks
-            params["body"] = json.dumps(request).encode()
-
-        client = sagemaker.offline.client("sagemaker", config=Config(parameter_validation=False))
-        client.meta.events.register("before-call.sagemaker.CreateTrainingJob", send)
         with pytest.raises(ClientError) as error:
-            client.create_training_job()
+            create(sagemaker, request)
         assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
         found = error.value.response["Error"]
         return found["Code"], found["Message"]
@@ -246,3 +253,26 @@ def test_a_role_that_sagemaker_may_not_assume_is_refused(refusal, offline, uniqu
     for arn in (role, "arn:aws:iam::123456789012:role/nobody"):
         code, message = refusal(put("RoleArn", arn))
         assert code == "ValidationException" and message.startswith(f"Could not assume role {arn}.")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "text"),
+    [
+        ("InputDataConfig.0.DataSource.S3DataSource.S3DataType", "AugmentedManifestFile", "S3DataType Augmented"),
+        ("OutputDataConfig.CompressionType", "NONE", "OutputDataConfig.CompressionType NONE"),
+        ("HyperParameters", {"sagemaker_program": "train.py"}, "script mode"),
+        ("AlgorithmSpecification", {"AlgorithmName": "mine", "TrainingInputMode": "File"}, "TrainingImage"),
+        ("AlgorithmSpecification.TrainingImage", "1.dkr.ecr.us-east-1.amazonaws.com/xgboost:1", "cannot run the image"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_what_is_not_supported_is_refused_by_name(sagemaker, channels, path, value, text):
+    request = sagemaker.request({"train": channels["train"]}, {"num_round": "1"})
+    put(path, value)(request)
+    with pytest.raises(ClientError, match=text) as error:
+        create(sagemaker, request)
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_spot_training_needs_a_time_to_wait(refusal):
+    assert refusal(put("EnableManagedSpotTraining", True))[0] == "ValidationException"

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+from contextlib import suppress
 
 import numpy as np
 import pyarrow
@@ -10,6 +11,8 @@ import pyarrow.parquet
 import pytest
 import xgboost
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import random as random_sparse
 
 from helpers.offline.services.sagemaker.algorithms import xgboost_data
@@ -86,6 +89,12 @@ def test_train_is_required_validation_optional_code_allowed_and_others_extraneou
     xgboost_data.check_channels(directory({}, None, "code"))
     with pytest.raises(UserError, match=r"^Extraneous channel found: test$"):
         xgboost_data.check_channels(directory({}, channel="test"))
+
+
+def test_a_channel_named_training_is_not_train(directory):
+    """What the SDK's tuner makes of inputs that are one string."""
+    with pytest.raises(UserError, match=r"^Missing required channel: train$"):
+        xgboost_data.check_channels(directory({}, channel="training"))
 
 
 def test_pipe_mode_is_gone(directory):
@@ -266,14 +275,14 @@ def test_recordio_of_dense_records(directory, kind):
 
 
 def test_recordio_of_sparse_records(directory):
-    given = random_sparse(40, 9, 0.3, format="csr", random_state=1)
+    sparse = random_sparse(40, 9, 0.3, format="csr", random_state=1)
     rows = [
-        (position, given[position].indices.tolist(), given[position].data.tolist())
-        for position in range(given.shape[0])
+        (position, sparse[position].indices.tolist(), sparse[position].data.tolist())
+        for position in range(sparse.shape[0])
     ]
     found = matrix(directory({"a": recordio(rows, columns=9)}, "recordio-protobuf"))
     assert found.num_col() == 9 and found.get_label().tolist() == list(range(40))
-    assert found.get_data().toarray() == pytest.approx(given.toarray(), abs=1e-6)
+    assert found.get_data().toarray() == pytest.approx(sparse.toarray(), abs=1e-6)
 
 
 def test_sparse_records_as_a_table_have_the_label_first_and_zeros(tmp_path):
@@ -289,6 +298,15 @@ def test_sparse_records_as_a_table_have_the_label_first_and_zeros(tmp_path):
 def test_what_is_no_recordio_fails(directory, content):
     with pytest.raises(UserError, match=r"^Failed to load recordio-protobuf data with exception:\n"):
         matrix(directory({"a": content}, "recordio-protobuf"))
+
+
+@given(st.binary(max_size=60), st.integers(0, 60))
+def test_broken_records_are_a_value_error_and_nothing_else(tmp_path_factory, noise, place):
+    whole = recordio([(1, [2.0, 3.0]), (0, [4.0, 5.0])])
+    path = tmp_path_factory.getbasetemp() / "broken.recordio"
+    path.write_bytes(whole[:place] + noise + whole[place + len(noise) :])
+    with suppress(ValueError):
+        read_file(path)
 
 
 def test_the_same_rows_make_the_same_model_in_every_format(directory, tmp_path):

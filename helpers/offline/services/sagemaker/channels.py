@@ -40,6 +40,10 @@ def check(kernel: Kernel, region: str, role_arn: str, channels: list[dict[str, A
         source = channel.get("DataSource", {}).get("S3DataSource")
         if source is None:
             raise AwsError("NotImplemented", "The offline AWS supports training data from S3 only.", 501)
+        if source["S3DataType"] not in ("S3Prefix", "ManifestFile"):
+            raise AwsError(
+                "NotImplemented", f"The offline AWS does not support S3DataType {source['S3DataType']}.", 501
+            )
         uri = source["S3Uri"]
         bucket, key = split_uri(uri)
         problem = roles.refusal(kernel, role_arn, "ListObjectsV2", bucket)
@@ -62,16 +66,30 @@ def sources(kernel: Kernel, channel: dict[str, Any]) -> list[Source]:
     data = channel["DataSource"]["S3DataSource"]
     bucket, prefix = split_uri(data["S3Uri"])
     if data.get("S3DataType") == "ManifestFile":
-        manifest = json.loads(kernel.ports.objects.get(bucket, prefix))
-        base_bucket, base = split_uri(manifest[0]["prefix"])
+        base_bucket, base, names = _manifest(kernel.ports.objects.get(bucket, prefix), data["S3Uri"])
         sizes = {found.key: found.size for found in kernel.ports.objects.list(base_bucket, base)}
-        return [Source(base_bucket, base + name, name, sizes.get(base + name, 0)) for name in manifest[1:]]
+        return [Source(base_bucket, base + name, name, sizes.get(base + name, 0)) for name in names]
     folder = len(prefix.rpartition("/")[0]) + 1 if "/" in prefix else 0
     return [
         Source(bucket, found.key, found.key[folder:].lstrip("/"), found.size)
         for found in kernel.ports.objects.list(bucket, prefix)
         if not found.key.endswith("/")
     ]
+
+
+def _manifest(content: bytes, uri: str) -> tuple[str, str, list[str]]:
+    """(bucket, prefix, names below it) of a manifest: [{"prefix": "s3://bucket/path/"}, "name", …]."""
+    try:
+        (first, *names) = json.loads(content)
+        bucket, prefix = split_uri(first["prefix"])
+    except (ValueError, TypeError, KeyError):
+        names, bucket, prefix = [], "", ""
+    if not bucket or not all(isinstance(name, str) for name in names):
+        raise AwsError(
+            "ValidationException",
+            f'The manifest {uri} is not a JSON array of {{"prefix": "s3://…"}} and the names of objects below it.',
+        )
+    return bucket, prefix, names
 
 
 def download(kernel: Kernel, channel: dict[str, Any], folder: Path, host: int, hosts: int) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import struct
 from typing import Any
 
+from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.sagemaker.algorithms.xgboost_hyperparameters import METRICS as XGBOOST
 from helpers.offline.services.sagemaker.images import Image
+from helpers.offline.services.sagemaker.records import TrainingJob
 
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
+log = logging.getLogger("offline.sagemaker")
 _NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 _LINEAR = (
     *("absolute_loss", "mse", "objective_loss", "binary_classification_accuracy", "binary_f_beta", "precision"),
@@ -78,3 +83,21 @@ def as_float32(value: float) -> float:
 
 def final(seen: dict[str, tuple[float, float]]) -> list[dict[str, Any]]:
     return [{"MetricName": name, "Value": value, "Timestamp": float(int(when))} for name, (value, when) in seen.items()]
+
+
+def put(kernel: Kernel, job: TrainingJob, seen: dict[str, list[tuple[float, float]]]) -> None:
+    """CloudWatch's metrics of the job, by the second: of several values in one, the last."""
+    try:
+        for name, values in seen.items():
+            for second, value in {int(when): value for value, when in values}.items():
+                kernel.ports.metrics.put(
+                    kernel.account_id,
+                    job.region,
+                    NAMESPACE,
+                    name,
+                    {"TrainingJobName": job.name},
+                    value,
+                    timestamp=float(second),
+                )
+    except AwsError as error:
+        log.info("no metric is put: %s", error.message)

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from helpers.offline.kernel import AwsError, Kernel
-from helpers.offline.services.sagemaker import channels, images, job_checkpoints, roles
+from helpers.offline.services.sagemaker import channels, images, job_checkpoints, job_metrics, roles
 from helpers.offline.services.sagemaker.job_host import JobHost
-from helpers.offline.services.sagemaker.job_metrics import Extraction
 from helpers.offline.services.sagemaker.records import TrainingJob
 
 LONGEST_REASON = 1024
@@ -47,7 +46,7 @@ class JobRun:
         self.directory = kernel.workspace.dir / "sagemaker" / "jobs" / f"{job.region}-{job.name}"
         count = job.request["ResourceConfig"]["InstanceCount"]
         self.hosts = [JobHost(kernel, job, number, self.directory) for number in range(count)]
-        self.extraction = Extraction(job.metric_definitions)
+        self.extraction = job_metrics.Extraction(job.metric_definitions)
         self.stopping = threading.Event()
         self.is_late = False
 
@@ -162,6 +161,7 @@ class JobRun:
         finally:
             timer.cancel()
             self._note_metrics()
+            job_metrics.put(self.kernel, self.job, self.extraction.seen)
         return failures[0] if failures else None
 
     def _flush_while_running(self) -> None:

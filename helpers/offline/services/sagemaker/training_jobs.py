@@ -16,6 +16,8 @@ from helpers.offline.services.sagemaker.store import Store, invalid, page
 
 PLACES = max(3, os.cpu_count() or 2)  # jobs that work at once; more wait in "Starting"
 MOST_HOSTS = 8  # of one job: each is a process on this machine
+# Kept and shown; only CheckpointConfig has an effect.
+KEPT = ("CheckpointConfig", "VpcConfig", "RetryStrategy", "DebugHookConfig", "ProfilerConfig", "ExperimentConfig")
 CHANNEL_DEFAULTS = {"CompressionType": "None", "RecordWrapperType": "None"}
 INTERRUPTED = (
     "InternalServerError: The offline AWS ended while this training job was running. Please start the job again."
@@ -154,10 +156,22 @@ class TrainingJobs:
         image = images.built_in(uri)
         if image is None:
             raise AwsError("NotImplemented", images.why_not(uri), 501)
-        if specification.get("TrainingInputMode") == "Pipe" and image.algorithm != "xgboost":
+        modes = {specification.get("TrainingInputMode")}
+        modes |= {channel.get("InputMode") for channel in request.get("InputDataConfig", [])}
+        if "Pipe" in modes and image.algorithm != "xgboost":
             raise AwsError("NotImplemented", "The offline AWS does not support Pipe mode; use File.", 501)
         if {"sagemaker_program", "sagemaker_submit_directory"} & set(request.get("HyperParameters", {})):
             raise AwsError("NotImplemented", "The offline AWS does not support script mode.", 501)
+        if request["OutputDataConfig"].get("CompressionType") == "NONE":
+            raise AwsError(
+                "NotImplemented", "The offline AWS does not support OutputDataConfig.CompressionType NONE.", 501
+            )
+        stopping = request.get("StoppingCondition", {})
+        longest_s = stopping.get("MaxRuntimeInSeconds", 86400)
+        if request.get("EnableManagedSpotTraining") and stopping.get("MaxWaitTimeInSeconds", 0) < longest_s:
+            raise invalid(
+                "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds."
+            )
         resources = request.get("ResourceConfig") or {}
         if "InstanceType" not in resources or "InstanceCount" not in resources:
             raise invalid("ResourceConfig needs InstanceType and InstanceCount.")
@@ -232,7 +246,7 @@ def description(job: TrainingJob) -> dict[str, Any]:
         "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
         "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
         "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
-        "CheckpointConfig": request.get("CheckpointConfig"),
+        **{name: request.get(name) for name in KEPT},
         "Environment": request.get("Environment"),
     }
     if job.started and job.ended:

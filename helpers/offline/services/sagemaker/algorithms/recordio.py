@@ -101,6 +101,8 @@ def _numbers(tensor: bytes, code: str, size: int) -> Tensor:
             case 1 if code == "i":
                 values += _varints(content)
             case 1:
+                if len(content) % size:
+                    raise ValueError("a tensor is cut off")
                 values += struct.unpack(f"<{len(content) // size}{code}", content)
             case 2:
                 keys += _varints(content)
