@@ -153,6 +153,7 @@ def test_captured_data_and_metrics_tell_what_was_asked(sagemaker, endpoint, uniq
         "InitialSamplingPercentage": 100,
         "DestinationS3Uri": f"s3://{sagemaker.bucket}/capture",
         "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]},
     }
     sagemaker.config(name, ("one", endpoint, 1.0), DataCaptureConfig=capture)
     sagemaker.client.create_endpoint(EndpointName=name, EndpointConfigName=name)

@@ -12,6 +12,7 @@ from helpers.offline.services.autoscaling.records import DIMENSION, NAMESPACE, P
 from helpers.offline.services.autoscaling.scaling import Scaling
 
 METRIC = "SageMakerVariantInvocationsPerInstance"
+BURSTABLE = ("ml.t2.", "ml.t3.")  # https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling.html
 
 
 class Operations:
@@ -42,6 +43,11 @@ class Operations:
         instances = self.kernel.ports.endpoints.instances(call.region, parts[1], parts[3])
         if instances is None:
             raise AwsError("ValidationException", f"Variant {parts[3]} of endpoint {parts[1]} does not exist.")
+        kind = self.kernel.ports.endpoints.instance_type(call.region, parts[1], parts[3])
+        if kind.startswith(BURSTABLE):
+            raise AwsError(
+                "ValidationException", f"Automatic scaling is not supported for burstable instances: {kind}."
+            )
         with self.scaling.lock:
             target = self.scaling.targets.get((call.region, resource))
             least = request.get("MinCapacity", target.least if target else None)

@@ -69,7 +69,7 @@ class Scaling:
         return target.suspended.get("DynamicScalingInSuspended", False)
 
     def set_capacity(self, target: Target, wanted: int, cause: str) -> None:
-        """Changes the variant and notes the activity. Does nothing while the endpoint is busy."""
+        """Changes the variant and notes the activity, which fails while the endpoint is busy."""
         ports = self.kernel.ports
         current = ports.endpoints.instances(target.region, target.endpoint, target.variant)
         activity = {
@@ -82,12 +82,16 @@ class Scaling:
             "StartTime": time.time(),
             "StatusCode": "InProgress",
         }
-        if not ports.endpoints.resize(target.region, target.endpoint, target.variant, wanted):
-            return
+        is_done = ports.endpoints.resize(target.region, target.endpoint, target.variant, wanted)
         with self.lock:
+            target.activities = [activity, *target.activities][:ACTIVITIES_KEPT]
+            if not is_done:
+                arn = f"arn:aws:sagemaker:{target.region}:{self.kernel.account_id}:endpoint/{target.endpoint.lower()}"
+                why = f'Failed to set desired instance count to {wanted}. Reason: Cannot update in-progress endpoint "'
+                activity |= {"EndTime": time.time(), "StatusCode": "Failed", "StatusMessage": f'{why}{arn}".'}
+                return
             done = f"Successfully set desired instance count to {wanted}. Change successfully fulfilled by sagemaker."
             activity |= {"EndTime": time.time(), "StatusCode": "Successful", "StatusMessage": done}
-            target.activities = [activity, *target.activities][:ACTIVITIES_KEPT]
             if current is not None and wanted > current:
                 target.scaled_out = time.time()
             else:
@@ -111,6 +115,17 @@ class Scaling:
                 alarms.delete(self.kernel.account_id, target, policy)
             self.targets.pop((target.region, target.resource), None)
         self.kernel.mark_dirty("monitoring")
+
+    def scaled(self, region: str, endpoint: str) -> list[str]:
+        """The variants of the endpoint that are scalable targets."""
+        with self.lock:
+            return [one.variant for one in self.targets.values() if (one.region, one.endpoint) == (region, endpoint)]
+
+    def forget_endpoint(self, region: str, endpoint: str) -> None:
+        with self.lock:
+            gone = [one for one in self.targets.values() if (one.region, one.endpoint) == (region, endpoint)]
+        for target in gone:
+            self.forget(target)
 
     def save(self) -> Any:
         with self.lock:

@@ -37,6 +37,11 @@ class ObjectsPort:
         held: ObjectFile = self._key(bucket, key)._value_buffer
         return held.path
 
+    def region_of(self, bucket: str) -> str | None:
+        """Where the bucket was made; None where there is none."""
+        found = self._backend().buckets.get(bucket)
+        return found.region_name if found is not None else None
+
     def _backend(self) -> Any:
         from moto.s3.models import s3_backends
 

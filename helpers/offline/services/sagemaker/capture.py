@@ -70,12 +70,13 @@ class Capture:
 
 
 def _side(config: dict[str, Any], content_type: str, mode: str, data: bytes) -> dict[str, Any]:
+    """Base64, unless CaptureContentTypeHeader names the content type as CSV or JSON."""
     kind = content_type.partition(";")[0].strip()
     headers = config.get("CaptureContentTypeHeader", {})
     encoding = "BASE64"
-    if kind in headers.get("CsvContentTypes", ["text/csv"]):
+    if kind in headers.get("CsvContentTypes", []):
         encoding = CSV
-    elif kind in headers.get("JsonContentTypes", ["application/json"]):
+    elif kind in headers.get("JsonContentTypes", []):
         encoding = JSON
     text = data.decode("utf-8", "replace") if encoding != "BASE64" else base64.b64encode(data).decode()
     return {"observedContentType": content_type, "mode": mode, "data": text, "encoding": encoding}

@@ -7,6 +7,8 @@ import time
 import uuid
 from typing import Any
 
+from helpers.offline.actions import Need
+from helpers.offline.authorization import Authorizer
 from helpers.offline.kernel import AwsError, Call, Kernel
 from helpers.offline.services.sagemaker import job_events
 from helpers.offline.services.sagemaker.fleet import Fleet, Running, load_variant
@@ -52,17 +54,22 @@ class Endpoints:
 
     def update(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         endpoint = self._idle(call.region, request["EndpointName"])
-        self.store.find(call.region, "endpoint-config", request["EndpointConfigName"])
+        config = self.store.find(call.region, "endpoint-config", request["EndpointConfigName"])
+        self._keep_scaled_variants(endpoint, config.request["ProductionVariants"])
         deployment = request.get("DeploymentConfig")
         if deployment is None and request.get("RetainDeploymentConfig"):
             deployment = endpoint.last_deployment
         if deployment and "RollingUpdatePolicy" in deployment:
             raise AwsError("NotImplemented", "The offline AWS updates endpoints blue/green, not rolling.", 501)
+        check_routing((deployment or {}).get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {}))
         with self.store.lock:
             endpoint.pending = {
                 "EndpointConfigName": request["EndpointConfigName"],
                 "StartTime": time.time(),
                 "deployment": (request, deployment or {}),  # for a restart in the middle of it
+                "ProductionVariants": [
+                    pending_variant(entry, "Creating") for entry in config.request["ProductionVariants"]
+                ],
             }
             self._enter(endpoint, "Updating")
         self._tell(endpoint)
@@ -88,13 +95,45 @@ class Endpoints:
 
     def delete(self, call: Call, request: dict[str, Any]) -> None:
         endpoint = self.store.find(call.region, "endpoint", request["EndpointName"])
+        self._check_may_deregister(call, endpoint)
         with self.store.lock:
             if endpoint.status in UPDATING:
                 raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
             self.store.endpoints(call.region).pop(endpoint.name, None)
             self.fleets.pop((call.region, endpoint.name), None)
+        self.kernel.ports.scaling.forget_endpoint(call.region, endpoint.name)
         endpoint.status = "Deleting"
         self._tell(endpoint)
+
+    def _check_may_deregister(self, call: Call, endpoint: Endpoint) -> None:
+        """Raises AwsError where a scalable target would stay because the caller may not deregister it."""
+        if call.principal.role_arn is None or not self.kernel.ports.scaling.scaled(call.region, endpoint.name):
+            return
+        action, context = (
+            "application-autoscaling:DeregisterScalableTarget",
+            {
+                "application-autoscaling:service-namespace": ("sagemaker",),
+                "application-autoscaling:scalable-dimension": ("sagemaker:variant:DesiredInstanceCount",),
+            },
+        )
+        need = Need(action, ("*",), context)
+        if Authorizer(self.kernel.account_id).explain(call.principal, call.region, need):
+            raise invalid(
+                "An Application AutoScaling scalable target exists for a variant being deleted, and the IAM identity "
+                f"used to invoke DeleteEndpoint does not have {action} permission to deregister the scalable target."
+            )
+
+    def _keep_scaled_variants(self, endpoint: Endpoint, wanted: list[dict[str, Any]]) -> None:
+        """Raises AwsError where a scalable target would lose its variant, or the variant its instance type."""
+        types = {entry["VariantName"]: entry["InstanceType"] for entry in wanted}
+        present = {variant.name: variant.instance_type for variant in endpoint.variants}
+        scaled = self.kernel.ports.scaling.scaled(endpoint.region, endpoint.name)
+        lost = [name for name in scaled if types.get(name) != present.get(name)]
+        if lost:
+            raise invalid(
+                f"The variants {', '.join(lost)} of {endpoint.arn} are scalable targets of Application Auto Scaling: "
+                "deregister them before they are removed or get another instance type."
+            )
 
     def describe(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         return self.description(self.store.find(call.region, "endpoint", request["EndpointName"]))
@@ -179,6 +218,11 @@ class Endpoints:
         found = [one for one in endpoint.variants if one.name == variant] if endpoint else []
         return found[0].desired_instances if found else None
 
+    def instance_type(self, region: str, name: str, variant: str) -> str:
+        """ports.endpoints: such as ml.m5.large; empty without such a variant."""
+        endpoint = self.store.endpoints(region).get(name)
+        return next((one.instance_type for one in (endpoint.variants if endpoint else ()) if one.name == variant), "")
+
     def resize(self, region: str, name: str, variant: str, instances: int) -> bool:
         """ports.endpoints: changes a variant's instance count. False where the endpoint is busy or gone."""
         endpoint = self.store.endpoints(region).get(name)
@@ -262,8 +306,8 @@ class Endpoints:
 
     def _update(self, endpoint: Endpoint, request: dict[str, Any], deployment: dict[str, Any]) -> None:
         try:
-            keep = endpoint.variants if request.get("RetainAllVariantProperties") else []
-            green = self._load(endpoint, request["EndpointConfigName"], keep=[_copied(variant) for variant in keep])
+            green = self._load(endpoint, request["EndpointConfigName"], keep=[])
+            _retain(endpoint, green, request)
             problem = self._shift(endpoint, green, deployment)
         except LoadError as error:
             problem = str(error)
@@ -275,6 +319,8 @@ class Endpoints:
                 return
             blue = self.fleets.get((endpoint.region, endpoint.name))
             if problem is None:
+                for running in green.blue:
+                    running.is_green = False
                 self.fleets[endpoint.region, endpoint.name] = green
                 endpoint.config = request["EndpointConfigName"]
                 endpoint.variants = [running.variant for running in green.blue]
@@ -294,8 +340,12 @@ class Endpoints:
         wait_s = policy.get("WaitIntervalInSeconds", 0)
         if blue is None or not policy:
             return None
+        for running in green.blue:
+            running.is_green = True
         for share in _shares(policy, green):
+            self._pending(endpoint, "ActivatingTraffic")
             blue.green, blue.green_share = green.blue, share
+            self._pending(endpoint, "Baking")
             deadline = time.monotonic() + wait_s
             while time.monotonic() < deadline or alarms:
                 ringing = self._ringing(endpoint.region, alarms)
@@ -305,6 +355,16 @@ class Endpoints:
                 if time.monotonic() >= deadline or self.kernel.stopping.wait(0.5):
                     break
         return None
+
+    def _pending(self, endpoint: Endpoint, status: str) -> None:
+        """The new variants are at this point of the deployment, which an event tells."""
+        with self.store.lock:
+            if endpoint.pending is None:
+                return
+            entries = endpoint.pending["ProductionVariants"]
+            endpoint.pending |= {"ProductionVariants": [pending_variant(entry, status) for entry in entries]}
+        detail = self.description(endpoint) | {"EndpointStatus": "UPDATING"}
+        job_events.emit(self.kernel, endpoint.region, "Endpoint Deployment", detail, endpoint.arn)
 
     def _ringing(self, region: str, alarms: list[str]) -> list[str]:
         if not alarms:
@@ -353,10 +413,46 @@ def variant_of(entry: dict[str, Any]) -> Variant:
     return Variant(entry["VariantName"], entry["ModelName"], weight, count, entry["InstanceType"], weight, count)
 
 
-def _copied(variant: Variant) -> Variant:
-    from dataclasses import replace
+def pending_variant(entry: dict[str, Any], status: str) -> dict[str, Any]:
+    """A variant of PendingDeploymentSummary, from one of an endpoint configuration or an earlier summary."""
+    weight = entry.get("InitialVariantWeight", entry.get("DesiredWeight", 1.0))
+    count = entry.get("InitialInstanceCount", entry.get("DesiredInstanceCount", 1))
+    return {
+        "VariantName": entry["VariantName"],
+        "DesiredWeight": weight,
+        "DesiredInstanceCount": count,
+        "InstanceType": entry["InstanceType"],
+        "VariantStatus": [{"Status": status, "StartTime": time.time()}],
+    }
 
-    return replace(variant)
+
+def check_routing(policy: dict[str, Any]) -> None:
+    """Raises AwsError for steps that AWS does not take: a canary above half, a linear step outside of 10 to 50 %."""
+    for kind, member, least in (("CANARY", "CanarySize", 0), ("LINEAR", "LinearStepSize", 10)):
+        if policy.get("Type") != kind:
+            continue
+        size = policy.get(member)
+        if size is None:
+            raise invalid(f"A traffic routing of type {kind} needs {member}.")
+        if size["Type"] == "CAPACITY_PERCENT" and not least <= size["Value"] <= 50:
+            raise invalid(f"{member} must be from {max(least, 1)} to 50 percent of the capacity, got {size['Value']}.")
+
+
+def _retain(endpoint: Endpoint, green: Fleet, request: dict[str, Any]) -> None:
+    """RetainAllVariantProperties: variants of the same name keep instance count and weight."""
+    if not request.get("RetainAllVariantProperties"):
+        return
+    excluded = {one["VariantPropertyType"] for one in request.get("ExcludeRetainedVariantProperties", [])}
+    before = {variant.name: variant for variant in endpoint.variants}
+    for running in green.blue:
+        old, variant = before.get(running.variant.name), running.variant
+        if old is None:
+            continue
+        if "DesiredWeight" not in excluded:
+            variant.weight, variant.desired_weight = old.weight, old.desired_weight
+        if "DesiredInstanceCount" not in excluded:
+            variant.desired_instances = old.desired_instances
+            running.resize(old.instances)
 
 
 def _shares(policy: dict[str, Any], green: Fleet) -> list[float]:

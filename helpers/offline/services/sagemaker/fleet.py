@@ -21,13 +21,15 @@ class Running:
     """One variant, its model loaded.
 
     `places`: one for each instance, which serves one large request at a time. `instances`: the queues of an endpoint
-    whose tag says how long a request takes; None where an instance is as quick as this computer.
+    whose tag says how long a request takes; None where an instance is as quick as this computer. `is_green`: it is on
+    its way to take over, and its metrics are told apart.
     """
 
     variant: Variant
     container: Container
     config: str
     routing: str = "RANDOM"
+    is_green: bool = False
     instances: Instances | None = None
     places: asyncio.Semaphore = field(init=False)
 

@@ -18,7 +18,7 @@ from helpers.offline.services.sagemaker.fleet import Running
 NAMESPACE = "AWS/SageMaker"
 log = logging.getLogger("offline.sagemaker")
 
-Key = tuple[str, str, str, int]  # region, endpoint, variant, second since the epoch
+Key = tuple[str, str, str, str, int]  # region, endpoint, variant, its configuration if green, second since the epoch
 
 
 @dataclass(slots=True)
@@ -27,6 +27,7 @@ class Gathered:
 
     arrived: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     seconds: list[float] = field(default_factory=list)
+    overhead: list[float] = field(default_factory=list)
     client_errors: int = 0
     server_errors: int = 0
 
@@ -38,15 +39,19 @@ class InvocationMetrics:
         self.gathered: dict[Key, Gathered] = defaultdict(Gathered)
 
     def arrived(self, region: str, endpoint: str, running: Running) -> None:
-        variant = running.variant
+        key = _key(region, endpoint, running)
         with self.lock:
-            self.gathered[region, endpoint, variant.name, int(time.time())].arrived[variant.instances] += 1
+            self.gathered[key].arrived[running.variant.instances] += 1
 
-    def answered(self, region: str, endpoint: str, running: Running, seconds: float, status: int) -> None:
-        """`seconds` the model took, its queue included; `status` 0: no answer in time."""
+    def answered(
+        self, region: str, endpoint: str, running: Running, seconds: float, status: int, overhead_s: float = 0.0
+    ) -> None:
+        """`seconds` the model took, its queue included; `status` 0: no answer in time; `overhead_s`: all the rest."""
+        key = _key(region, endpoint, running)
         with self.lock:
-            entry = self.gathered[region, endpoint, running.variant.name, int(time.time())]
+            entry = self.gathered[key]
             entry.seconds.append(seconds)
+            entry.overhead.append(overhead_s)
             if status >= 500 or status == 0:
                 entry.server_errors += 1
             elif status >= 400:
@@ -57,14 +62,21 @@ class InvocationMetrics:
         with self.lock:
             gathered, self.gathered = self.gathered, defaultdict(Gathered)
         try:
-            for (region, endpoint, variant, second), entry in gathered.items():
-                dimensions = {"EndpointName": endpoint, "VariantName": variant}
+            for (region, endpoint, variant, config, second), entry in gathered.items():
                 put = functools.partial(self.kernel.ports.metrics.put, self.kernel.account_id, region, NAMESPACE)
-                put = functools.partial(put, dimensions=dimensions, timestamp=float(second))
+                put = functools.partial(put, timestamp=float(second))
+                places = [{"EndpointName": endpoint, "VariantName": variant}]
+                if config:
+                    places.append(places[0] | {"EndpointConfigName": config})
                 for name, value, unit, count in _data(entry):
-                    put(name=name, value=value, unit=unit, count=count)
+                    for dimensions in places:
+                        put(name=name, dimensions=dimensions, value=value, unit=unit, count=count)
         except AwsError as error:
             log.info("no metric is put: %s", error.message)
+
+
+def _key(region: str, endpoint: str, running: Running) -> Key:
+    return region, endpoint, running.variant.name, running.config if running.is_green else "", int(time.time())
 
 
 def _data(entry: Gathered) -> list[tuple[str, float, str, int]]:
@@ -79,4 +91,5 @@ def _data(entry: Gathered) -> list[tuple[str, float, str, int]]:
     for name, failed in errors.items():
         data += [(name, 1.0, "None", failed), (name, 0.0, "None", len(entry.seconds) - failed)]
     data += [("ModelLatency", 1e6 * seconds, "Microseconds", 1) for seconds in entry.seconds]
+    data += [("OverheadLatency", 1e6 * seconds, "Microseconds", 1) for seconds in entry.overhead]
     return [datum for datum in data if datum[3]]

@@ -27,6 +27,7 @@ class Invocations:
         self.capture = capture
 
     async def invoke(self, call: Call) -> Answer:
+        began = time.perf_counter()
         name = unquote(call.path_parameters["EndpointName"])
         fleet = self.endpoints.fleets.get((call.region, name))
         if fleet is None:
@@ -48,7 +49,7 @@ class Invocations:
         else:
             reply = await self._in_a_thread(call, name, running, content_type, accept)
         seconds = time.perf_counter() - started
-        self.metrics.answered(call.region, name, running, seconds, reply.status)
+        self.metrics.answered(call.region, name, running, seconds, reply.status, time.perf_counter() - began - seconds)
         if fleet.capture:
             self._capture(fleet, name, running, call, reply)
         if reply.status >= 400:
@@ -93,7 +94,8 @@ class Invocations:
         return Answer(200 if reply.status == 204 else reply.status, headers, reply.body)
 
     def _unknown(self, call: Call, name: str) -> AwsError:
-        if name in self.endpoints.store.endpoints(call.region):
+        known = self.endpoints.store.endpoints(call.region).get(name)
+        if known is not None and known.status not in ("Creating", "Failed"):  # after a restart it is loaded again
             return AwsError("ServiceUnavailable", f"Endpoint {name} of account {call.account_id} is not ready.", 503)
         return AwsError("ValidationError", f"Endpoint {name} of account {call.account_id} not found.")
 

@@ -24,7 +24,7 @@ class Models:
             container = request["Containers"][0]
         if container is None:
             raise AwsError("NotImplemented", "The offline AWS serves models of one container.", 501)
-        self._check(request, container)
+        self._check(call.region, request, container)
         arn = self.store.arn(call.region, "model", name)
         kept = {key: value for key, value in request.items() if key != "Tags"}
         self.store.models(call.region)[name] = Model(arn, kept, list(request.get("Tags", [])))
@@ -57,7 +57,7 @@ class Models:
         self.store.find(call.region, "model", request["ModelName"])
         del self.store.models(call.region)[request["ModelName"]]
 
-    def _check(self, request: dict[str, Any], container: dict[str, Any]) -> None:
+    def _check(self, region: str, request: dict[str, Any], container: dict[str, Any]) -> None:
         uri = container.get("Image")
         if uri is None or images.built_in(uri) is None:
             raise AwsError("NotImplemented", images.why_not(str(uri)), 501)
@@ -68,10 +68,25 @@ class Models:
         data = data_url(container)
         if data is None:
             raise invalid("The container needs ModelDataUrl.")
+        self._check_access(region, request.get("ExecutionRoleArn"), data)
         try:
             self.kernel.ports.objects.local_path(*split_uri(data))
         except AwsError:
             raise invalid(f"Could not find model data at {data}.") from None
+
+    def _check_access(self, region: str, role: str | None, data: str) -> None:
+        """Raises AwsError where the bucket is in another region, or the role may not read the object."""
+        bucket, key = split_uri(data)
+        is_here = self.kernel.ports.objects.region_of(bucket) in (None, region)
+        may_read = role is None or roles.refusal(self.kernel, role, "GetObject", bucket, key) is None
+        if not (is_here and may_read):
+            raise invalid(
+                f'Could not access model data at {data}. Please ensure that the role "{role}" exists and that its '
+                f'trust relationship policy allows the action "sts:AssumeRole" for the service principal '
+                f'"{roles.SERVICE}". Also ensure that the role has "s3:GetObject" permissions and that the object is '
+                f"located in {region}. If your Model uses multiple models or uncompressed models, please ensure that "
+                'the role has "s3:ListBucket" permission.'
+            )
 
 
 def data_url(container: dict[str, Any]) -> str | None:

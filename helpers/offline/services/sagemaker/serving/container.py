@@ -36,6 +36,14 @@ def refusal(status: int, text: str, log: str = "") -> Reply:
     return Reply(status, "text/html; charset=utf-8", text.encode(), log or text)
 
 
+def crash(log: str) -> Reply:
+    """What a container of Flask answers when its code raises: the framework's page, and the reason in the log alone."""
+    title = "<title>500 Internal Server Error</title>\n<h1>Internal Server Error</h1>\n"
+    text = "<p>The server encountered an internal error and was unable to complete your request.</p>\n"
+    page = f"<!doctype html>\n<html lang=en>\n{title}{text}"
+    return refusal(500, page, log)
+
+
 def load(image: Image, archive: bytes, environment: dict[str, str]) -> Container:
     """Raises LoadError."""
     files = unpack(archive)

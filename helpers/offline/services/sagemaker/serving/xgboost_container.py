@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy
 
-from helpers.offline.services.sagemaker.serving.container import LoadError, Reply, refusal
+from helpers.offline.services.sagemaker.serving.container import LoadError, Reply, crash, refusal
 
 CONTENT_TYPES = (
     *("csv", "libsvm", "parquet", "recordio-protobuf", "text/csv", "text/libsvm", "text/x-libsvm"),
@@ -66,7 +66,7 @@ class XGBoostContainer:
         if wanted == "application/json":
             scores = [{"score": score} for score in predicted.tolist()]
             return Reply(200, "application/json", json.dumps({"predictions": scores}).encode())
-        return refusal(500, f"{wanted} is not supported without SAGEMAKER_INFERENCE_OUTPUT.")
+        return crash(f"{wanted} is not supported without SAGEMAKER_INFERENCE_OUTPUT.")
 
     def _accepted(self, accept: str | None) -> str | Reply:
         wanted = (accept or "").partition(";")[0].strip()
@@ -114,7 +114,7 @@ class XGBoostContainer:
         if wanted == "application/jsonlines":
             return Reply(200, wanted, "\n".join(json.dumps(item) for item in items).encode())
         if wanted != "text/csv":
-            return refusal(500, f"{wanted} is not supported offline.")
+            return crash(f"{wanted} is not supported offline.")
         lines = [",".join(_cell(item[name]) for name in self.output) for item in items]
         return Reply(200, _CSV_OUT, "\n".join(lines).encode())
 
