@@ -361,7 +361,7 @@ class Endpoints:
         with self.store.lock:
             if endpoint.pending is None:
                 return
-            entries = endpoint.pending["ProductionVariants"]
+            entries = endpoint.pending.get("ProductionVariants", [])
             endpoint.pending |= {"ProductionVariants": [pending_variant(entry, status) for entry in entries]}
         detail = self.description(endpoint) | {"EndpointStatus": "UPDATING"}
         job_events.emit(self.kernel, endpoint.region, "Endpoint Deployment", detail, endpoint.arn)
