@@ -17,8 +17,9 @@ from helpers.arena.door import PORT as DOOR_PORT
 from helpers.arena.door import Door
 from helpers.arena.guard import Guard
 from helpers.arena.listening import address_towards, listen
+from helpers.arena.opponents import Opponent
 from helpers.arena.rounds import RoundError, Settings
-from helpers.arena.server import Arena, House
+from helpers.arena.server import Arena
 from helpers.arena.store import Store
 
 
@@ -112,12 +113,12 @@ def _own_address(host: str) -> str:
 
 
 def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
-    house = []
+    opponents = []
     for item in arguments.house:
         alias, _, url = item.partition("=")
         if not alias or not url:
             raise SystemExit(f"--house takes NAME=URL, got {item!r}.")
-        house.append(House(alias, url))
+        opponents.append(Opponent(alias, url))
     guard = Guard.parse(arguments.allow or ["loopback"])
     settings = _settings(arguments)
     store_path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,7 @@ def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
         guard,
         token,
         settings,
-        house=tuple(house),
+        opponents=opponents,
         baseline=not arguments.no_baseline,
         public_url=public,
         entries_per_minute=arguments.entries_per_minute,

@@ -4,8 +4,6 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
-from itertools import groupby
-from operator import itemgetter
 
 from helpers.arena.caller import Caller
 from helpers.arena.journal import WRITE_EVERY_SECONDS, Journal
@@ -13,8 +11,9 @@ from helpers.arena.pace import Pace
 from helpers.arena.play import Play
 from helpers.arena.player import Given, Player
 from helpers.arena.questions import Questions
+from helpers.arena.recovery import rebuild
 from helpers.arena.rounds import Phase, RoundClock, RoundError, Settings, after
-from helpers.arena.scoreboard import CHART_POINTS, Scoreboard
+from helpers.arena.scoreboard import Scoreboard
 from helpers.arena.store import EntryRow, RoundRow, Store
 from helpers.arena.stream import Interaction, Source, Stream, from_fulfillment
 from helpers.arena.threads import Threads
@@ -221,7 +220,8 @@ class Engine:
             if self.row.phase == Phase.WARM_UP:
                 self._everybody_enters()
             else:
-                owed = await self._recover(self.stream)
+                found = await self.threads.run(rebuild, self.store, self.row, self.stream)
+                self.scores, self.frozen, owed = found
             if not self.row.finished:
                 self._start_playing(owed)
         self.on_change()
@@ -232,29 +232,6 @@ class Engine:
 
     async def _make_stream(self) -> Stream:
         return await self.threads.run(Stream, self.settings, self.source, self.row.change_from)
-
-    async def _recover(self, stream: Stream) -> dict[int, list[Player]]:
-        """Rebuild the scoreboard from the log; number -> the players that have no answer to it yet."""
-        row, settings = self.row, self.settings
-        self.scores = Scoreboard(settings)
-        asked = len(stream) if row.finished else min(int(row.clock * settings.rate) + 1, len(stream))
-        answers = await self.threads.run(self.store.answers, row.id)
-        given = {entry: list(group) for entry, group in groupby(answers.tolist(), key=itemgetter(1))}
-        entries = {entry.id: entry for entry in self.store.entries()}
-        owed: dict[int, list[Player]] = {}
-        for entry, first, _ in self.store.players(row.id):
-            if entry in entries:
-                for number in self.scores.take_up(entries[entry], first, asked, given.get(entry, ())):
-                    owed.setdefault(number, []).append(self.scores.players[entry])
-        moments = [settings.seconds * point / CHART_POINTS for point in range(CHART_POINTS)]
-        for clock in sorted({*moments, row.locked_clock or 0.0, row.clock}):
-            if clock <= row.clock:
-                self.scores.advance(stream, clock)
-                self.scores.remember(clock)
-            if clock == row.locked_clock:
-                self.frozen = self.scores.rows()
-        self.scores.advance(stream, row.clock, everything=row.finished)
-        return {} if row.finished else dict(sorted(owed.items()))
 
     # playing
 
