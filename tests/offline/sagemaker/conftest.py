@@ -79,7 +79,7 @@ class SageMaker:
         self.client.create_training_job(**request)
         return self.wait(request["TrainingJobName"])
 
-    def wait(self, job: str, seconds: float = 90) -> dict:
+    def wait(self, job: str, seconds: float = 180) -> dict:
         deadline = time.monotonic() + seconds
         while (found := self.client.describe_training_job(TrainingJobName=job))["TrainingJobStatus"] in RUNNING:
             assert time.monotonic() < deadline, f"{job} is still {found['SecondaryStatus']}"

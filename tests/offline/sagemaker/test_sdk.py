@@ -54,7 +54,7 @@ def test_train_deploy_and_ask_with_the_sdk(sagemaker, channels, unique):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     lines = done.stdout.split("\n")

@@ -49,7 +49,7 @@ class Tuning:
             job = self.describe(name)
             return job["HyperParameterTuningJobStatus"] not in ("InProgress", "Stopping") and job
 
-        return self.eventually(found, 120)
+        return self.eventually(found, 240)
 
     def children(self, name: str, **more) -> list[dict]:
         list_children = self.sagemaker.client.list_training_jobs_for_hyper_parameter_tuning_job
@@ -275,7 +275,7 @@ def test_the_sdks_tuner_searches(tuning, sagemaker, channels, unique):
         env=sagemaker.offline.process_environment,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found = dict(

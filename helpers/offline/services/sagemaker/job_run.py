@@ -136,9 +136,14 @@ class JobRun:
         failures: list[tuple[int, str]] = []
 
         def follow(host: JobHost) -> None:
-            code = host.follow(lambda line: self.extraction.read(line, time.time()))
-            if code:
-                failures.append((code, host.failure()))
+            try:
+                code = host.follow(lambda line: self.extraction.read(line, time.time()))
+                failed = (code, host.failure()) if code else None
+            except Exception as error:
+                log.exception("training job %s on %s", self.job.name, host.name)
+                failed = (1, f"{type(error).__name__}: {error}")
+            if failed is not None:
+                failures.append(failed)
                 for other in self.hosts:
                     other.kill()  # they would wait for this one
 
