@@ -104,6 +104,9 @@ class EdgeCompute:
             raise ValueError(f"The rate is from 1 to 2,000 interactions per second, got {rate}.")
         if speed <= 0:
             raise ValueError(f"The speed is a number of warehouse seconds per real second above 0, got {speed}.")
+        if timeout_s <= 0 or deadline_s <= 0 or patience_s < 0:
+            told = f"{timeout_s}, {deadline_s} and {patience_s}"
+            raise ValueError(f"timeout_s and deadline_s are seconds above 0, patience_s 0 or more, got {told}.")
         if (sns is None) != (topic_arn is None):
             raise ValueError("To publish samples, give both sns= and topic_arn=.")
         self.fc, self.rate, self.speed, self.realtime = fc, float(rate), float(speed), realtime
@@ -132,6 +135,8 @@ class EdgeCompute:
         Interactions in progress when the time is over are played to their end at once, without waiting.
         Returns the counts.
         """
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"The time to play is a number of seconds, 0 or more, got {seconds}.")
         self._refuse_while_running()
         self._stop.clear()
         self._play(round(self.rate * seconds), on_progress)

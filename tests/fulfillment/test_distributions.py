@@ -296,13 +296,13 @@ def test_the_figures_on_the_data_card_are_those_of_the_file():
     history = load_history()
     figures = {row[0]: row for row in describe.columns(history)}
     cells = [[cell.strip(" `") for cell in line.strip("| ").split("|")] for line in DATA_CARD.splitlines()]
-    rows = {row[0]: row for row in cells if len(row) == 10 and row[0] in COLUMNS}
+    rows = {row[0]: row for row in cells if len(row) == 11 and row[0] in COLUMNS}
     assert list(rows) == list(COLUMNS)
     for name, row in rows.items():
-        unit, low, half, mean, most, highest, levels, missing = row[1:9]
+        unit, lowest, low, half, mean, most, highest, levels, missing = row[1:10]
         _, *found = figures[name]
         assert unit == found[0]
-        for told, value in zip((low, half, most, highest), (found[2], found[3], found[5], found[6]), strict=True):
+        for told, value in zip((lowest, low, half, most, highest), (*found[1:4], *found[5:7]), strict=True):
             assert told == value, (name, told, value)
         column = history[name].dropna()
         assert float(mean.replace(",", "")) == pytest.approx(column.mean(), abs=0.5 if "." not in mean else 0.05), name

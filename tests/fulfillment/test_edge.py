@@ -329,5 +329,9 @@ def test_bad_settings_are_refused_with_the_way_out(topic):
         EdgeCompute(fc="FC-NOWHERE")
     with pytest.raises(ValueError, match="topic_arn"):
         EdgeCompute(sns=topic)
+    with pytest.raises(ValueError, match="timeout_s"):
+        EdgeCompute(timeout_s=0)
+    with pytest.raises(ValueError, match="seconds"):
+        EdgeCompute().run(-1)
     with pytest.raises(ValueError, match="http"):
         EdgeCompute(live_inference_url="localhost/x").run(1)
