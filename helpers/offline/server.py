@@ -141,6 +141,8 @@ def _server(front: Front, directory: Path, state: State) -> uvicorn.Server:
             connections.sweep(self.server_state.connections)
             gc.freeze()  # what start-up made stays: no collection looks at it again, nor now, for it would find nothing
             gc.enable()
+            # Background threads hold up the event loop for so long at most, each time it comes back from the system.
+            sys.setswitchinterval(0.0005)
             gc.set_threshold(20_000, 20, 100)  # fewer pauses under load; requests leave next to no cycles behind
             process.write_state(directory, replace(state, pid=os.getpid(), started=time.time()))
             log.info("answering at %s", state.endpoint_url)
