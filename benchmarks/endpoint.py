@@ -5,22 +5,21 @@ What boto3 adds to that is shown beside.
 """
 
 import json
-import multiprocessing
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
-from http.client import HTTPConnection
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
-from botocore.credentials import Credentials
-
+from benchmarks.asking import caller
 from benchmarks.local_aws import LocalAws, local_aws
 from benchmarks.models import csv_line, deploy, role, rows, trained
 from benchmarks.peers import free_port, python_of, running
 from benchmarks.ratio import Ratio, blocks_in_turn, in_turn, percentile, show
-from benchmarks.signed import SignedClient, post
 
 CALLS, BLOCKS = 100, 8  # of one client: so many calls of each server in turn, so many times
 CLIENTS, SECONDS, ROUNDS = 8, 3.0, 3
@@ -32,22 +31,22 @@ mlflow.xgboost.save_model(booster, sys.argv[2])
 Call = Callable[[], object]
 
 
-def signed_caller(aws: LocalAws, line: str) -> Call:
-    keys = aws.environment
-    credentials = Credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
-    client = SignedClient(aws.url, credentials, "sagemaker", "us-east-1")
-    return lambda: client.post("/endpoints/bench/invocations", line.encode(), "text/csv")
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and where. `keys`, the access key id and its secret, sign it."""
+
+    url: str
+    content_type: str
+    body: str
+    keys: tuple[str, str] | None = None
+
+    def caller(self) -> Call:
+        return caller(self.url, self.content_type, self.body.encode(), self.keys)
 
 
 def boto3_caller(aws: LocalAws, line: str) -> Call:
     runtime = aws.client("sagemaker-runtime")
     return lambda: runtime.invoke_endpoint(EndpointName="bench", ContentType="text/csv", Body=line)["Body"].read()
-
-
-def mlflow_caller(port: int, line: str) -> Call:
-    connection = HTTPConnection("127.0.0.1", port)
-    body = json.dumps({"inputs": [[float(cell) for cell in line.split(",")]]}).encode()
-    return lambda: post(connection, "/invocations", body, {"Content-Type": "application/json"})
 
 
 def times_ms(call: Call) -> list[float]:
@@ -59,35 +58,27 @@ def times_ms(call: Call) -> list[float]:
     return times
 
 
-def calls_per_second(make_caller: Callable[..., Call], *arguments: object) -> float:
+def calls_per_second(question: Question) -> float:
     """Of CLIENTS processes that ask as fast as they can for SECONDS."""
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(CLIENTS + 1)
-    counts = context.Queue()
-    clients = [
-        context.Process(target=ask_in_a_loop, args=(make_caller, arguments, barrier, counts), daemon=True)
-        for _ in range(CLIENTS)
-    ]
-    for client in clients:
-        client.start()
-    barrier.wait(60)
-    total = sum(counts.get(timeout=60) for _ in clients)
-    for client in clients:
-        client.join()
-    return total / SECONDS
-
-
-def ask_in_a_loop(make_caller, arguments, barrier, counts) -> None:
-    call = make_caller(*arguments)
-    for _ in range(10):
-        call()
-    barrier.wait(60)
-    end = time.perf_counter() + SECONDS
-    count = 0
-    while time.perf_counter() < end:
-        call()
-        count += 1
-    counts.put(count)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment["BENCHMARK_BODY"] = question.body
+    if question.keys is not None:
+        environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"] = question.keys
+    command = [sys.executable, "-m", "benchmarks.asking", question.url, question.content_type, str(SECONDS)]
+    with ExitStack() as stack:
+        clients = []
+        for _ in range(CLIENTS):
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            client = stack.enter_context(subprocess.Popen(command, env=environment, **pipes))
+            stack.callback(client.kill)
+            clients.append(client)
+        for client in clients:
+            if client.stdout.readline().strip() != "ready":
+                raise RuntimeError("A client could not ask.")
+        for client in clients:
+            client.stdin.write("go\n")
+            client.stdin.flush()
+        return sum(int(client.stdout.readline()) for client in clients) / SECONDS
 
 
 def main() -> None:
@@ -102,19 +93,18 @@ def main() -> None:
         serve = ["-m", "mlflow", "models", "serve", "-m", folder / "mlflow", "-p", port, "--env-manager", "local"]
         path = {"PATH": f"{python.parent}{os.pathsep}{os.defpath}"}
         with running([python, *serve], f"http://127.0.0.1:{port}/ping", path):
-            callers = [signed_caller(aws, line), mlflow_caller(port, line), boto3_caller(aws, line)]
+            keys = aws.environment["AWS_ACCESS_KEY_ID"], aws.environment["AWS_SECRET_ACCESS_KEY"]
+            signed = Question(f"{aws.url}/endpoints/bench/invocations", "text/csv", line, keys)
+            inputs = json.dumps({"inputs": [[float(cell) for cell in line.split(",")]]})
+            plain = Question(f"http://127.0.0.1:{port}/invocations", "application/json", inputs)
+            callers = [signed.caller(), plain.caller(), boto3_caller(aws, line)]
             for call in callers:
                 for _ in range(50):
                     call()
             measures = [lambda call=call: times_ms(call) for call in callers]
             ours, theirs, with_boto3 = (percentile(times, 50) for times in blocks_in_turn(measures, BLOCKS))
-            our_rate, their_rate = in_turn(
-                [
-                    lambda: calls_per_second(signed_caller, aws, line),
-                    lambda: calls_per_second(mlflow_caller, port, line),
-                ],
-                ROUNDS,
-            )
+            rates = [lambda: calls_per_second(signed), lambda: calls_per_second(plain)]
+            our_rate, their_rate = in_turn(rates, ROUNDS)
     mlflow = "`mlflow models serve`, the same HTTP client"
     show(
         "One row to an endpoint",

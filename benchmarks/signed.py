@@ -19,12 +19,12 @@ def post(connection: HTTPConnection, path: str, body: bytes, headers: dict[str, 
 
 
 class SignedClient:
-    """Keeps its connection; not for several threads."""
+    """Keeps its connection; not for several threads. `keys`: the access key id and its secret."""
 
-    def __init__(self, url: str, credentials: Credentials, service: str, region: str) -> None:
+    def __init__(self, url: str, keys: tuple[str, str], service: str, region: str) -> None:
         self.url = url
         self.connection = HTTPConnection(urlsplit(url).netloc)
-        self.signer = SigV4Auth(credentials, service, region)
+        self.signer = SigV4Auth(Credentials(*keys), service, region)
 
     def post(self, path: str, body: bytes, content_type: str) -> bytes:
         request = AWSRequest("POST", self.url + path, data=body, headers={"Content-Type": content_type})
