@@ -113,6 +113,15 @@ class World:
         arn = f"arn:aws:firehose:us-east-1:123456789012:deliverystream/{self.topic_stream}"
         sns.subscribe(TopicArn=self.topic, Protocol="firehose", Endpoint=arn, Attributes=raw)
         queue = "arn:aws:sqs:us-east-1:123456789012:messages"
+        let_in = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue,
+        }
+        self.client("sqs").set_queue_attributes(
+            QueueUrl=self.queue, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [let_in]})}
+        )
         sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
         function = lambda_.create_function(
             FunctionName=self.function,

@@ -1,0 +1,253 @@
+"""A disk that is really full, folders that really cannot be written to: errors to the caller, and nothing is broken."""
+
+import contextlib
+import ctypes
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import boto3
+import psutil
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from helpers.offline import process
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": ["firehose.amazonaws.com", "lambda.amazonaws.com"]},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 24 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"this system does not let the tests mount a small disk: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(place):
+    """Leaves no room at all. Returns the file to delete."""
+    filler = place / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(65_536)):
+            continue
+    with contextlib.suppress(OSError), filler.open("ab", buffering=0) as file:
+        while file.write(b"x"):
+            continue
+    return filler
+
+
+def refused(call, **arguments):
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    answer = caught.value.response
+    assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]) == (507, "InsufficientStorage")
+    return answer["Error"]["Message"]
+
+
+def package(size):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("app.py", "def handler(event, context):\n    return event\n")
+        writer.writestr("data", os.urandom(size))
+    return archive.getvalue()
+
+
+def is_active(firehose):
+    described = firehose.describe_delivery_stream(DeliveryStreamName="full")["DeliveryStreamDescription"]
+    return described["DeliveryStreamStatus"] == "ACTIVE"
+
+
+def kill(directory):
+    server = psutil.Process(process.read_state(directory).pid)
+    server.kill()
+    server.wait(10)
+
+
+def test_a_full_disk_breaks_nothing_and_all_goes_on_when_there_is_room_again(
+    small_disk, start_offline, offline_command, eventually
+):
+    directory = small_disk / "workshop"
+    quick = Config(retries={"total_max_attempts": 1})
+    offline = start_offline(directory)
+    s3, iam, firehose, sns, lambda_, sqs = (
+        offline.client(name, config=quick) for name in ("s3", "iam", "firehose", "sns", "lambda", "sqs")
+    )
+    s3.create_bucket(Bucket="full")
+    s3.put_object(Bucket="full", Key="before", Body=b"before")
+    role = iam.create_role(RoleName="full", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="full", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    firehose.create_delivery_stream(
+        DeliveryStreamName="full",
+        ExtendedS3DestinationConfiguration={
+            "BucketARN": "arn:aws:s3:::full",
+            "RoleARN": role,
+            "Prefix": "records/",
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 60},
+        },
+    )
+    eventually(
+        lambda: (
+            firehose.describe_delivery_stream(DeliveryStreamName="full")["DeliveryStreamDescription"][
+                "DeliveryStreamStatus"
+            ]
+            == "ACTIVE"
+        )
+    )
+    firehose.put_record(DeliveryStreamName="full", Record={"Data": b"acknowledged before"})
+    queue = sqs.create_queue(QueueName="full")["QueueUrl"]
+
+    filler = fill(small_disk)
+    function = {
+        "FunctionName": "full",
+        "Runtime": "python3.12",
+        "Handler": "app.handler",
+        "Role": role,
+        "Code": {"ZipFile": package(200_000)},
+    }
+    for call, arguments in (
+        (s3.put_object, {"Bucket": "full", "Key": "before", "Body": b"x" * 10_000}),
+        (s3.put_object, {"Bucket": "full", "Key": "large", "Body": b"x" * 3_000_000}),
+        (firehose.put_record, {"DeliveryStreamName": "full", "Record": {"Data": b"x" * 100_000}}),
+        (sqs.send_message, {"QueueUrl": queue, "MessageBody": "x" * 100_000}),
+        (sns.create_topic, {"Name": "full"}),
+        (iam.create_role, {"RoleName": "later", "AssumeRolePolicyDocument": json.dumps(TRUST)}),
+        (lambda_.create_function, function),
+    ):
+        assert str(directory) in refused(call, **arguments)
+    assert s3.get_object(Bucket="full", Key="before")["Body"].read() == b"before"
+    assert sns.list_topics()["Topics"] == []
+    kill(directory)
+    failed = offline_command(directory, "start", check=False)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"The offline AWS cannot write to {directory} (No space left on device)")
+    assert failed.stderr.count("\n") == 1
+
+    filler.unlink()
+    offline = start_offline(directory)
+    s3, sns, iam, lambda_, sqs = (offline.client(name) for name in ("s3", "sns", "iam", "lambda", "sqs"))
+    assert s3.get_object(Bucket="full", Key="before")["Body"].read() == b"before"
+    sns.create_topic(Name="full")
+    iam.create_role(RoleName="later", AssumeRolePolicyDocument=json.dumps(TRUST))
+    lambda_.create_function(**function)
+    assert lambda_.invoke(FunctionName="full", Payload=b"1")["Payload"].read() == b"1"
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+    found = eventually(lambda: s3.list_objects_v2(Bucket="full", Prefix="records/").get("Contents"), 60)
+    bodies = [s3.get_object(Bucket="full", Key=one["Key"])["Body"].read() for one in found]
+    assert b"".join(bodies) == b"acknowledged before"
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket="full")["Contents"] if one["Key"] == "large"] == []
+    assert not (directory / "set-aside").exists()
+
+
+def test_what_is_buffered_while_the_disk_is_full_is_delivered_when_it_is_not(small_disk, start_offline, eventually):
+    """The same server goes on; nobody starts it anew."""
+    offline = start_offline(small_disk / "workshop")
+    s3, iam, firehose = (offline.client(name) for name in ("s3", "iam", "firehose"))
+    s3.create_bucket(Bucket="full")
+    role = iam.create_role(RoleName="full", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="full", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    firehose.create_delivery_stream(
+        DeliveryStreamName="full",
+        ExtendedS3DestinationConfiguration={
+            "BucketARN": "arn:aws:s3:::full",
+            "RoleARN": role,
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 1},
+        },
+    )
+    eventually(lambda: is_active(firehose))
+    body = os.urandom(500_000)
+    firehose.put_record(DeliveryStreamName="full", Record={"Data": body})
+    filler = fill(small_disk)
+    refused(s3.put_object, Bucket="full", Key="now", Body=bytes(500_000))
+    filler.unlink()
+    found = eventually(lambda: s3.list_objects_v2(Bucket="full").get("Contents"), 60)
+    assert s3.get_object(Bucket="full", Key=found[0]["Key"])["Body"].read() == body
+    s3.put_object(Bucket="full", Key="now", Body=bytes(500_000))
+
+
+def bound_by_modes():
+    """Runs in the child: takes root's power over file modes away, which leaves the owner's rights."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        if libc.prctl(24, capability, 0, 0, 0):  # PR_CAPBSET_DROP
+            raise OSError(ctypes.get_errno(), "capabilities cannot be dropped")
+
+
+@pytest.fixture
+def as_a_user(tmp_path):
+    """The directory of a workspace, and what runs `python -m helpers.offline …` there as one whom file modes bind."""
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    if is_root and sys.platform != "linux":
+        pytest.skip("file modes do not bind root, whose power over them can be taken away on Linux only")
+    directory = tmp_path / "workshop"
+    directory.mkdir()
+
+    def run(*arguments):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "WORKSHOP_"))}
+        return subprocess.run(
+            [sys.executable, "-m", "helpers.offline", *arguments],
+            env=kept | {"WORKSHOP_DIR": str(directory)},
+            preexec_fn=bound_by_modes if is_root else None,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    yield directory, run
+    directory.chmod(0o700)
+    run("stop")
+
+
+def test_a_read_only_workspace_is_one_clear_sentence(as_a_user):
+    directory, run = as_a_user
+    directory.chmod(0o500)
+    failed = run("start")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"The offline AWS cannot write to {directory} (Permission denied)")
+    assert failed.stderr.count("\n") == 1
+    assert list(directory.iterdir()) == []
+
+
+def test_folders_that_become_read_only_are_errors_to_the_caller(as_a_user):
+    directory, run = as_a_user
+    environment = json.loads(run("env", "--json").stdout)
+    options = {
+        "endpoint_url": environment["AWS_ENDPOINT_URL"],
+        "region_name": "us-east-1",
+        "aws_access_key_id": environment["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": environment["AWS_SECRET_ACCESS_KEY"],
+        "config": Config(retries={"total_max_attempts": 1}),
+    }
+    s3, sns = boto3.client("s3", **options), boto3.client("sns", **options)
+    s3.create_bucket(Bucket="modes")
+    s3.put_object(Bucket="modes", Key="before", Body=b"before")
+    folders = [directory / "state", directory / "objects", *(directory / "objects").iterdir()]
+    for folder in folders:
+        folder.chmod(0o500)
+    refused(sns.create_topic, Name="modes")
+    for number in range(3):  # wherever its file would lie
+        refused(s3.put_object, Bucket="modes", Key=f"{number}", Body=b"x")
+    assert sns.list_topics()["Topics"] == []
+    assert s3.get_object(Bucket="modes", Key="before")["Body"].read() == b"before"
+    for folder in folders:
+        folder.chmod(0o700)
+    sns.create_topic(Name="modes")
+    s3.put_object(Bucket="modes", Key="after", Body=b"after")
