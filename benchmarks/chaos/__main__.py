@@ -36,6 +36,8 @@ def main() -> int:
     print(f"start to answering: median {sorted(result.starts_s)[len(result.starts_s) // 2]:.2f} s")
     for kind, words in KINDS.items():
         print(f"{words:<65} {result.count(kind)}")
+    for problem in result.problems:
+        print(problem)
     return 1 if result.problems else 0
 
 

@@ -63,8 +63,8 @@ class Control:
             "uptime_s": round(time.time() - self.started),
             "requests": self._requests,
             "memory_mb": round(psutil.Process().memory_info().rss / 1e6),
-            "state_kb": inventory.state_bytes(workspace.dir) // 1000,
-            "objects_mb": round(inventory.object_bytes(workspace.dir) / 1e6, 1),
+            "processes": inventory.processes(),
+            "sizes_kb": {name: round(size / 1000, 1) for name, size in inventory.service_bytes(workspace.dir).items()},
             "resources": inventory.count(self.kernel.account_id),
         }
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 # What is counted: name -> (moto's package, attribute of its backend that holds the resources).
 COUNTED: dict[str, tuple[str, str]] = {
     "buckets": ("s3", "buckets"),
@@ -43,12 +45,46 @@ def _count(account_id: str, package: str, attribute: str) -> int:
     return total
 
 
-def state_bytes(directory: Path) -> int:
-    return _tree_bytes(directory / "state", os.scandir)
+# Where services keep what is not in their snapshot or journal, below the workspace.
+_FOLDERS = {"objects": "s3", "uploads": "s3", "firehose": "firehose", "functions": "lambda", "sagemaker": "sagemaker"}
+_JOURNALS = {"objects": "s3", "messages": "sqs"}
 
 
-def object_bytes(directory: Path) -> int:
-    return _tree_bytes(directory / "objects", os.scandir)
+def service_bytes(directory: Path) -> dict[str, int]:
+    """Signing name -> bytes on disk: snapshot, journals, objects, unpacked code, jobs. What is set aside by itself."""
+    sizes: dict[str, int] = {}
+    for path in (directory / "state").glob("*"):
+        name = path.name.partition(".")[0].partition("-")[0] if path.suffix == ".journal" else path.stem
+        service = _JOURNALS.get(name, name) if path.suffix == ".journal" else name
+        sizes[service] = sizes.get(service, 0) + _file_bytes(path)
+    for folder, service in _FOLDERS.items():
+        if held := _tree_bytes(directory / folder, os.scandir):
+            sizes[service] = sizes.get(service, 0) + held
+    if aside := _tree_bytes(directory / "set-aside", os.scandir):
+        sizes["set-aside"] = aside
+    return dict(sorted(sizes.items(), key=lambda entry: -entry[1]))
+
+
+def processes() -> dict[str, int]:
+    """Processes of functions and jobs beside the server's own, by kind, and their memory in MB (shared pages twice)."""
+    counts: dict[str, int] = {}
+    memory = 0
+    for child in psutil.Process().children(recursive=True):
+        try:
+            command, held = " ".join(child.cmdline()), child.memory_info().rss
+        except psutil.Error:
+            continue
+        kind = "training" if "sagemaker" in command else "functions"
+        counts[kind] = counts.get(kind, 0) + 1
+        memory += held
+    return counts | ({"memory_mb": round(memory / 1e6)} if counts else {})
+
+
+def _file_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _tree_bytes(directory: Path, scan: Callable[[Path], Any]) -> int:
@@ -56,7 +92,8 @@ def _tree_bytes(directory: Path, scan: Callable[[Path], Any]) -> int:
     try:
         with scan(directory) as entries:
             for entry in entries:
-                total += _tree_bytes(Path(entry.path), scan) if entry.is_dir() else entry.stat().st_size
-    except FileNotFoundError:
-        return 0
+                is_folder = entry.is_dir(follow_symlinks=False)
+                total += _tree_bytes(Path(entry.path), scan) if is_folder else _file_bytes(Path(entry.path))
+    except (FileNotFoundError, NotADirectoryError):
+        return total
     return total

@@ -109,6 +109,18 @@ def test_status_says_what_it_holds(offline, offline_command):
     assert "running" in offline_command(offline.directory, "status").stdout
 
 
+def test_status_tells_sizes_by_service_and_the_processes_of_functions(offline, offline_command):
+    offline.client("s3").create_bucket(Bucket="sizes")
+    offline.client("s3").put_object(Bucket="sizes", Key="one", Body=bytes(3_000_000))
+    queue = offline.client("sqs").create_queue(QueueName="sizes")["QueueUrl"]
+    offline.client("sqs").send_message(QueueUrl=queue, MessageBody="x" * 50_000)
+    status = json.loads(offline_command(offline.directory, "status", "--json").stdout)
+    assert status["sizes_kb"]["s3"] >= 3000
+    assert status["sizes_kb"]["sqs"] >= 50
+    if status["processes"]:
+        assert status["processes"]["memory_mb"] > 0
+
+
 def test_a_number_that_now_belongs_to_another_process_does_not_mislead(workspace_dir, start_offline):
     process.prepare_directory(workspace_dir)
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])

@@ -47,12 +47,16 @@ def test_whatever_botocore_signs_is_accepted_and_one_changed_byte_is_not(service
         ("POST", path, headers, body),
         ("PUT", path + "x", headers, body),
         ("PUT", path, headers, body + b"x"),
+        ("PUT", path, headers | {"x-amz-meta-note": "another"}, body),
+        ("PUT", path, headers | {"host": "127.0.0.1:4711"}, body),
     ):
         method, other_path, other_headers, other_body = changed
         with pytest.raises(signature.BadSignature):
             signature.verify(signed, SECRET, method, other_path, text, other_headers, other_body)
     with pytest.raises(signature.BadSignature):
         signature.verify(signed, SECRET + "x", "PUT", path, text, headers, body)
+    with pytest.raises(signature.BadSignature):
+        signature.verify(signed, SECRET, "PUT", path, f"{text}&another=1" if text else "another=1", headers, body)
 
 
 CALLS = [
