@@ -9,6 +9,7 @@ import uuid
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.offline.kernel import AwsError, Call, Kernel
@@ -38,6 +39,14 @@ KEPT_OF_DEFINITION = (
     *("EnableManagedSpotTraining", "RetryStrategy", "VpcConfig"),
 )
 log = logging.getLogger("offline.sagemaker")
+
+
+@dataclass(slots=True)
+class Seen:
+    """Of early stopping: the series of the children that have ended, and how long those of the others were."""
+
+    before: dict[str, list[float]] = field(default_factory=dict)
+    lengths: dict[str, int] = field(default_factory=dict)
 
 
 class TuningJobs:
@@ -154,14 +163,14 @@ class TuningJobs:
         most = job.request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"]
         points: dict[str, list[float]] = {}
         runs: dict[str, JobRun] = {}
-        rule, is_exhausted = _rule(job), False
+        rule, seen, is_exhausted = _rule(job), Seen(), False
         while not self.kernel.stopping.wait(0.05):
             children = self._children(job)
             running = [child for child in children if child.status not in ENDED]
             if self._is_reached(job, children):
                 self._stop_children(job)
                 is_exhausted = True
-            self._stop_hopeless(job, children, runs, rule)
+            self._stop_hopeless(job, children, runs, rule, seen)
             if job.status == "Stopping" or is_exhausted or self._is_enough(job, children):
                 if not running:
                     return
@@ -170,10 +179,10 @@ class TuningJobs:
                 if point is None:
                     is_exhausted = True
                 elif job.status != "Stopping":  # meanwhile
-                    child, runs_of = self._start_child(job, search.space.values(point))
+                    child, run = self._start_child(job, search.space.values(point))
                     points[child.name] = point
-                    if runs_of is not None:
-                        runs[child.name] = runs_of
+                    if run is not None:
+                        runs[child.name] = run
 
     def _is_enough(self, job: TuningJob, children: list[TrainingJob]) -> bool:
         limits = job.request["HyperParameterTuningJobConfig"]["ResourceLimits"]
@@ -197,18 +206,24 @@ class TuningJobs:
         return patience is not None and not_improving(job, children) >= patience
 
     def _stop_hopeless(
-        self, job: TuningJob, children: list[TrainingJob], runs: Mapping[str, JobRun], rule: Rule
+        self, job: TuningJob, children: list[TrainingJob], runs: Mapping[str, JobRun], rule: Rule, seen: Seen
     ) -> None:
+        """Judges each running child whose series has grown since the last look."""
+        if isinstance(rule, Never):
+            return
         sign = -1 if maximizes(job) else 1
         metric = objective_of(job)["MetricName"]
-        series = {
-            name: [sign * value for value, _ in list(run.extraction.seen.get(metric, ()))]
-            for name, run in list(runs.items())
-        }
-        before = {child.name: series.get(child.name, []) for child in children if child.status in ENDED}
         for child in children:
-            if child.status == "InProgress" and rule.is_hopeless(child.name, series.get(child.name, []), before):
-                self._stop_child(child)
+            if child.name not in runs or child.name in seen.before:
+                continue
+            values = list(runs[child.name].extraction.seen.get(metric, ()))
+            series = [sign * value for value, _ in values]
+            if child.status in ENDED:
+                seen.before[child.name] = series
+            elif child.status == "InProgress" and len(series) > seen.lengths.get(child.name, 0):
+                seen.lengths[child.name] = len(series)
+                if rule.is_hopeless(child.name, series, seen.before):
+                    self._stop_child(child)
 
     def _stop_children(self, job: TuningJob) -> None:
         for child in self._children(job):
