@@ -1,51 +1,10 @@
-import json
 import time
-import uuid
 
 import pytest
 from botocore.exceptions import ClientError
 
-IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
-DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
-
-@pytest.fixture(scope="module")
-def endpoint(offline, service_role, eventually):
-    """An endpoint whose model was made here: no training job is needed."""
-    import numpy as np
-    import xgboost
-
-    from helpers.offline.services.sagemaker.job_run import packed
-
-    rows = np.random.default_rng(0).random((100, 2))
-    booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(rows, rows.sum(1), nthread=1), 2)
-    bucket = name = f"scaled-{uuid.uuid4().hex[:8]}"
-    s3, sagemaker = offline.client("s3"), offline.client("sagemaker")
-    s3.create_bucket(Bucket=bucket)
-    import pathlib
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        pathlib.Path(folder, "xgboost-model").write_bytes(bytes(booster.save_raw("ubj")))
-        s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=packed(pathlib.Path(folder)))
-    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{bucket}/model.tar.gz"}
-    sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=service_role("sagemaker"))
-    variant = {"VariantName": "v1", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    eventually(lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService")
-    return name
-
-
-def target(endpoint: str) -> dict:
-    return {
-        "ServiceNamespace": "sagemaker",
-        "ResourceId": f"endpoint/{endpoint}/variant/v1",
-        "ScalableDimension": DIMENSION,
-    }
-
-
-def test_load_scales_out_quiet_scales_in_and_both_are_told(offline, endpoint, eventually):
+def test_load_scales_out_quiet_scales_in_and_both_are_told(offline, endpoint, target, eventually):
     scaling, sagemaker = offline.client("application-autoscaling"), offline.client("sagemaker")
     runtime, cloudwatch = offline.client("sagemaker-runtime"), offline.client("cloudwatch")
     scaling.register_scalable_target(
@@ -94,7 +53,7 @@ def test_load_scales_out_quiet_scales_in_and_both_are_told(offline, endpoint, ev
     assert cloudwatch.describe_alarms(AlarmNames=[alarm["AlarmName"] for alarm in alarms])["MetricAlarms"] == []
 
 
-def test_what_is_not_there_is_not_found(offline, endpoint):
+def test_what_is_not_there_is_not_found(offline, endpoint, target):
     scaling = offline.client("application-autoscaling")
     nowhere = target("nowhere")
     with pytest.raises(ClientError, match="No scalable target registered for service namespace: sagemaker, ") as error:
@@ -104,4 +63,7 @@ def test_what_is_not_there_is_not_found(offline, endpoint):
         scaling.register_scalable_target(**nowhere, MinCapacity=1, MaxCapacity=2)
     with pytest.raises(ClientError, match="Minimum capacity"):
         scaling.register_scalable_target(**target(endpoint), MinCapacity=3, MaxCapacity=2)
-    assert json.dumps(scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]) == "[]"
+    listed = scaling.describe_scalable_targets(
+        ServiceNamespace="sagemaker", ResourceIds=[target(endpoint)["ResourceId"]]
+    )
+    assert listed["ScalableTargets"] == []
