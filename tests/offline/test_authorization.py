@@ -197,3 +197,35 @@ def test_the_simulator_decides_as_the_server_does(role):
         ("s3:GetObjectTagging", "explicitDeny"),
         ("sns:Publish", "implicitDeny"),
     ]
+
+
+def test_a_topics_policy_may_let_a_role_in_or_keep_it_out_and_counts_at_once(role, offline, unique):
+    sns = offline.client("sns")
+    topic = sns.create_topic(Name=unique("topic"))["TopicArn"]
+
+    def says(effect):
+        statement = {"Effect": effect, "Principal": {"AWS": role.arn}, "Action": "sns:Publish", "Resource": topic}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+
+    mine = role.client("sns")
+    code, message, status = refusal(mine.publish, TopicArn=topic, Message="x")
+    assert (code, status) == ("AuthorizationError", 403)
+    assert "because no identity-based policy allows" in message  # the policy that every topic has lets no role in
+    says("Allow")
+    mine.publish(TopicArn=topic, Message="x")
+    role.may("sns:Publish", topic)
+    says("Deny")
+    assert "with an explicit deny in a resource-based policy" in refusal(mine.publish, TopicArn=topic, Message="x")[1]
+
+
+def test_a_queues_policy_may_let_a_role_in(role, make_queue, offline):
+    url, arn = make_queue()
+    mine = role.client("sqs")
+    _, message, status = refusal(mine.send_message, QueueUrl=url, MessageBody="x")
+    assert "because no identity-based policy allows" in message and status == 403
+    statement = {"Effect": "Allow", "Principal": {"AWS": role.arn}, "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    offline.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    mine.send_message(QueueUrl=url, MessageBody="x")
+    assert "is not authorized" in refusal(mine.receive_message, QueueUrl=url)[1]
