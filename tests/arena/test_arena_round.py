@@ -8,7 +8,7 @@ import statistics
 
 from arena_playing import QUICK, TOKEN, world
 
-from helpers.arena.stream import Stream
+from helpers.arena.stream import Stream, from_fulfillment
 
 
 def played(arena):
@@ -148,3 +148,82 @@ def test_two_rounds_can_be_compared(arena, participants):
     assert status == 200
     assert row["change_ms"] < -100
     assert next(r for r in table if r["kind"] == "baseline")["change_ms"] == 0.0  # the same seed, the same stream
+
+
+def test_latency_is_told_beside_the_error(arena, participants):
+    running = arena(settings=dataclasses.replace(QUICK, patient=True))
+    running.enter(f"{participants.url}/slow/0.2", "slow")
+    rows = {r["alias"]: r for r in played(running)["rows"]}
+    assert 200 <= rows["slow"]["p50"] <= rows["slow"]["p95"]
+    assert rows["FC average"]["p50"] is rows["FC average"]["p95"] is None  # it is not asked over a network
+
+
+def test_a_missing_answer_costs_the_fc_averages_error_plus_the_penalty_and_availability(arena, participants):
+    running = arena(settings=dataclasses.replace(QUICK, penalty_ms=1234))
+    running.enter(f"{participants.url}/good/0", "broken")
+    entry = running.store.entries()[-1]
+    running.arena.engine.renew(running.store.change_entry(entry.id, url=f"{participants.url}/status/500"))
+    rows = {r["alias"]: r for r in played(running)["rows"]}
+    assert rows["broken"]["availability"] == 0
+    log = log_of(running)
+    fallback = {r["number"]: float(r["error_ms"]) for r in log if r["alias"] == "FC average"}
+    penalised = {r["number"]: float(r["error_ms"]) for r in log if r["alias"] == "broken"}
+    assert penalised.keys() == fallback.keys()
+    assert all(abs(abs(penalised[n]) - abs(fallback[n]) - 1234) < 0.11 for n in fallback)
+
+
+def test_nobody_is_ranked_before_the_minimum_and_the_board_says_how_far_they_are(arena, participants):
+    running = arena(settings=dataclasses.replace(QUICK, minimum=60))
+    running.enter(f"{participants.url}/good/0", "a")
+    running.act("start")
+    early = running.wait(lambda s: any(r["count"] for r in s["rows"]))
+    assert all(r["rank"] is None and r["gap"] is None for r in early["rows"] if r["count"] < 60)
+    assert any(r["reason"].endswith("of 60 scored") for r in early["rows"])
+    assert [r["rank"] for r in running.wait(lambda s: s["finished"])["rows"]] == [1, 2]
+
+
+def test_the_reveal_tells_each_entrys_movement_since_the_lock(arena, participants):
+    running = arena(settings=dataclasses.replace(QUICK, seconds=9, window=20, hide_seconds=5, patient=True))
+    running.enter(f"{participants.url}/good/0", "falls")
+    running.enter(f"{participants.url}/good/4000", "rises")
+    entry = running.store.entries()[1]
+    running.act("start")
+    locked = running.wait(lambda s: s["phase"] == "locked")
+    assert [r["alias"] for r in locked["rows"]][-1] == "rises"
+    assert all(r["moved"] is None for r in locked["rows"])
+    running.arena.engine.renew(running.store.change_entry(entry.id, url=f"{participants.url}/good/50000"))
+    running.wait(lambda s: s["finished"])
+    running.act("reveal")
+    assert {r["alias"]: r["moved"] for r in running.state()["rows"]} == {"FC average": 0, "rises": 1, "falls": -1}
+
+
+def test_a_whole_round_is_replayed_from_its_log(arena, participants):
+    running = arena()
+    running.enter(f"{participants.url}/good/500", "a")
+    final = played(running)
+    running.act("reveal")
+    status, log = running.call("GET", "api/rounds/1/frames")
+    assert status == 200
+    clocks = [frame["clock"] for frame in log["frames"]]
+    assert clocks[0] == 0 and clocks[-1] == 5 and clocks == sorted(clocks)
+    assert log["frames"][0]["places"] == {str(r["id"]): [None, None] for r in final["rows"]}
+    assert log["frames"][-1]["places"] == {str(r["id"]): [r["rank"], r["score"]] for r in final["rows"]}
+    assert log["names"] == {str(r["id"]): [r["alias"], r["kind"]] for r in final["rows"]}
+
+
+def test_an_alias_that_a_spreadsheet_would_run_is_defused_in_the_export(arena, participants):
+    running = arena()
+    running.enter(f"{participants.url}/good/0", "-2 of 3")
+    played(running)
+    assert {r["alias"] for r in log_of(running)} == {"FC average", "'-2 of 3"}
+
+
+def test_a_round_that_cannot_be_made_is_refused_at_its_start(arena, participants):
+    running = arena(source=from_fulfillment)
+    assert running.act("settings", {"change_at": 3.0})[0] == 409  # to which scenario?
+    assert running.act("settings", {"scenario": "NO_SUCH_THING"})[0] == 200
+    status, answer = running.act("start")
+    assert (status, answer["message"]) == (409, "helpers.fulfillment has no scenario 'NO_SUCH_THING'.")
+    assert running.state()["phase"] == "open"
+    assert running.act("settings", {"scenario": ""})[0] == 200
+    assert running.act("start")[0] == 200

@@ -1,5 +1,7 @@
 """The doors: tokens, limits, headers, and words for those who knock."""
 
+import hashlib
+import hmac
 import json
 import re
 import socket
@@ -7,6 +9,8 @@ import urllib.request
 
 import pytest
 from arena_playing import TOKEN
+
+from helpers.arena.__main__ import _token
 
 ACTIONS = ("start", "pause", "resume", "lock", "end", "reveal", "conditions", "settings", "new")
 
@@ -156,3 +160,27 @@ def test_house_entries_play_and_their_urls_can_be_renewed(arena, participants):
         assert status == 200
     assert [(r["alias"], r["kind"]) for r in running.state()["rows"]] == [("FC average", "baseline"), ("k-NN", "house")]
     assert running.store.entries()[1].url.endswith("good/9")
+
+
+def test_tokens_are_compared_in_constant_time(arena, participants, monkeypatch):
+    running = arena()
+    _, made = running.enter(f"{participants.url}/good/0", "a")
+    compared = []
+
+    def recorded(a, b):
+        compared.append((a, b))
+        return compare(a, b)
+
+    compare = hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", recorded)
+    assert running.call("GET", "api/instructor", token="wrong")[0] == 403
+    assert running.call("DELETE", f"api/entries/{made['id']}", token="wrong")[0] == 403
+    assert running.call("DELETE", "api/entries/777", token="wrong")[0] == 403  # as long, whether it exists or not
+    assert [a for a, _ in compared] == [b"wrong", *[hashlib.sha256(b"wrong").hexdigest()] * 2]
+
+
+def test_the_instructors_token_is_random_and_long(tmp_path):
+    tokens = {_token(tmp_path / str(i)) for i in range(50)}
+    assert len(tokens) == 50
+    assert min(map(len, tokens)) >= 32
+    assert _token(tmp_path / "0") in tokens  # kept

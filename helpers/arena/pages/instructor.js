@@ -208,7 +208,8 @@ const link = new Link("phone", (state) => {
   const [key, chip] = phase(state);
   $("phase").dataset.phase = key;
   say($("phase"), chip);
-  if (performance.now() > due && token && !$("desk").hidden) { due = performance.now() + 1500; refresh(); }
+  const moved = overview && (overview.state.phase !== state.phase || overview.state.finished !== state.finished);
+  if ((performance.now() > due || moved) && token && !$("desk").hidden) { due = performance.now() + 1500; refresh(); }
 }, (silent) => {
   if (silent) { $("phase").dataset.phase = "offline"; say($("phase"), "reconnecting"); }
 });
