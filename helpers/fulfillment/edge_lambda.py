@@ -11,6 +11,7 @@ from an environment variable:
 | fc, scenario | FC, SCENARIO | fulfillment centre; name of a scenario, as "peak-season" | FC-ASPEN, none |
 | rate, seconds | RATE, SECONDS | interactions per second; how long to play, in seconds | 5, 20 |
 | speed | SPEED | warehouse seconds per second | 60 |
+| timeout_s | TIMEOUT_S | until a question counts as failed, in seconds | 3 |
 | seed | SEED | of the stream | from the request's id: new for each, the same for a retry |
 
 boto3 is part of Lambda's runtime; numpy comes in the zip.
@@ -50,11 +51,14 @@ def handler(event: dict, context: object) -> dict[str, object]:
     import boto3
 
     seconds = _setting(event, "seconds", float, 20.0)
+    timeout_s = _setting(event, "timeout_s", float, 3.0)
+    needed_s = seconds + timeout_s + PATIENCE_S
     left_s = context.get_remaining_time_in_millis() / 1000.0
-    if seconds + PATIENCE_S > left_s:
+    if needed_s > left_s:
         raise ValueError(
-            f"{seconds:g} s of play and {PATIENCE_S:g} s for the last messages do not fit into the {left_s:.0f} s that "
-            f"are left: give the function a Timeout of at least {seconds + PATIENCE_S + 2:.0f} s, or play for less."
+            f"{seconds:g} s of play, {timeout_s:g} s for the last answers and {PATIENCE_S:g} s for the last messages "
+            f"do not fit into the {left_s:.0f} s that are left: give the function a Timeout of at least "
+            f"{needed_s + 2:.0f} s, or play for less."
         )
     topic_arn = os.environ.get("TOPIC_ARN") or None
     scenario = _setting(event, "scenario", str, "")
@@ -72,6 +76,7 @@ def handler(event: dict, context: object) -> dict[str, object]:
         namespace=os.environ.get("NAMESPACE") or "FulfillmentWorkshop",
         scenario=SCENARIOS[scenario] if scenario else None,
         speed=_setting(event, "speed", float, 60.0),
+        timeout_s=timeout_s,
         patience_s=PATIENCE_S,
     )
     told = {"seed": seed, **edge.run(seconds)}

@@ -23,8 +23,9 @@ class InferenceServer:
 
     def __init__(self):
         self.delay_s, self.status, self.body, self.asked = 0.0, 200, None, []
+        self.busy = self.most_at_once = 0
         self.answers = []  # (status, body) in turn, instead of those two; status 0 hangs up
-        outer = self
+        outer, lock = self, threading.Lock()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -32,8 +33,13 @@ class InferenceServer:
 
             def do_GET(self):
                 features = parse_qs(urlsplit(self.path).query, keep_blank_values=True)["features"][0]
-                outer.asked.append(features)
+                with lock:
+                    outer.asked.append(features)
+                    outer.busy += 1
+                    outer.most_at_once = max(outer.most_at_once, outer.busy)
                 time.sleep(outer.delay_s)
+                with lock:
+                    outer.busy -= 1
                 status, body = outer.status, outer.body
                 if outer.answers:
                     status, body = outer.answers[len(outer.asked) % len(outer.answers)]
@@ -125,12 +131,12 @@ def metrics():
 
 @pytest.fixture
 def until():
-    """Waits until something holds, and fails if it does not within 10 s."""
+    """Waits until something holds, and fails if it does not within a minute."""
 
     def wait(condition):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not condition():
-            assert time.monotonic() < deadline, "it did not come true within 10 s"
+            assert time.monotonic() < deadline, "it did not come true within a minute"
             time.sleep(0.01)
 
     return wait

