@@ -3,8 +3,6 @@
 Each lab may also be tested alone: what the labs before it leave is built first, so that it finds what it would find.
 """
 
-import subprocess
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers.runner.labs import find_labs
-from helpers.runner.workspace import fresh_workspace
+from helpers.runner.workspace import build_what_comes_before, fresh_workspace
 
 TO_BUILD = pytest.StashKey[int]()
 
@@ -41,7 +39,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if number := item.stash.get(TO_BUILD, 0):
-        code = f"from helpers import workshop; workshop.connect(lab={number})"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=item.config.rootpath)
-        if done.returncode:
-            pytest.fail(f"What lab {number} needs could not be built: {done.stderr.strip().splitlines()[-1]}")
+        build_what_comes_before(number)

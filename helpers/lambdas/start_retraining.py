@@ -34,15 +34,17 @@ def handler(event: dict, context: object) -> dict:
 
 
 def recent_job() -> str | None:
-    """The newest retraining job, if it still runs or began less than the cool-down ago."""
+    """The newest retraining job, if it still runs, or began since this function was deployed and in the cool-down."""
     found = sagemaker.list_training_jobs(
         NameContains=os.environ["JOB_PREFIX"], SortBy="CreationTime", SortOrder="Descending", MaxResults=1
     )["TrainingJobSummaries"]
     if not found:
         return None
-    age_s = (datetime.now(UTC) - found[0]["CreationTime"]).total_seconds()
+    began = found[0]["CreationTime"]
     busy = found[0]["TrainingJobStatus"] in ("InProgress", "Stopping")
-    return found[0]["TrainingJobName"] if busy or age_s < float(os.environ["COOLDOWN_S"]) else None
+    cooling = (datetime.now(UTC) - began).total_seconds() < float(os.environ["COOLDOWN_S"])
+    ours = began.timestamp() >= float(os.environ["DEPLOYED_AT"])
+    return found[0]["TrainingJobName"] if busy or (cooling and ours) else None
 
 
 def newest_rows(wanted: int) -> list[str]:

@@ -17,7 +17,7 @@ from helpers.runner.execute import LabRun, execute
 from helpers.runner.labs import ROOT, find_labs
 from helpers.runner.report import write_report
 from helpers.runner.stored import keep_outputs
-from helpers.runner.workspace import RunError, fresh_workspace
+from helpers.runner.workspace import RunError, build_what_comes_before, fresh_workspace
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -35,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         labs = find_labs(options.lab)
         with fresh_workspace(out / "workspace") as workspace:
+            if labs[0].number > 1:
+                console.print(f"Building what the labs before lab {labs[0].number} leave …")
+                build_what_comes_before(labs[0].number)
             runs = run_all(labs, out, console, workspace, options.in_place)
     except (RunError, ValueError) as error:
         console.print(str(error), style="bold red", markup=False, soft_wrap=True)

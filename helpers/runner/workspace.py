@@ -57,6 +57,20 @@ def fresh_workspace(directory: Path) -> Iterator[Path]:
         yield from _emptied(directory)
 
 
+def build_what_comes_before(lab: int) -> None:
+    """Make in the present workspace what the labs before this one leave, as their learner would find it.
+
+    Raises
+    ------
+    RunError
+        If that fails; the text is its last line.
+    """
+    code = f"from helpers import workshop; workshop.connect(lab={lab})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise RunError(f"What lab {lab} needs could not be built: {done.stderr.strip().splitlines()[-1]}")
+
+
 def _emptied(directory: Path) -> Iterator[Path]:
     os.environ |= {
         "WORKSHOP_MODE": "offline",

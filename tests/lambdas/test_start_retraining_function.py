@@ -20,6 +20,7 @@ ENVIRONMENT = {
     "NEWEST_SAMPLES": "10",
     "FEWEST_SAMPLES": "5",
     "COOLDOWN_S": "60",
+    "DEPLOYED_AT": "0",
 }
 NOW = datetime.now(UTC)
 
@@ -100,6 +101,14 @@ def test_an_alarm_starts_a_job_on_the_newest_samples_and_holds_the_newest_fifth_
 def test_the_end_of_an_alarm_starts_nothing(function, value):
     assert function.handler(alarm(value), None)["decision"] == "no retraining"
     assert function.sagemaker.created == []
+
+
+def test_a_job_of_before_the_deployment_does_not_hold_back_a_new_one(function, monkeypatch):
+    just = {"TrainingJobName": "old", "TrainingJobStatus": "Completed", "CreationTime": NOW - timedelta(seconds=20)}
+    function.sagemaker.jobs = [just]
+    assert "old is running or has just run" in function.handler(alarm(), None)["why"]
+    monkeypatch.setenv("DEPLOYED_AT", str((NOW - timedelta(seconds=10)).timestamp()))
+    assert function.handler(alarm(), None)["decision"] == "retrain"
 
 
 def test_a_second_alarm_while_a_job_runs_starts_nothing(function):
