@@ -34,6 +34,10 @@ def test_a_killed_server_serves_again_and_says_what_became_of_its_jobs(lonely, s
     lonely.client.create_training_job(**request)
     name, directory = request["TrainingJobName"], lonely.offline.directory
     eventually(lambda: lonely.client.describe_training_job(TrainingJobName=name)["SecondaryStatus"] == "Training")
+    config = lonely.client.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    described = lonely.client.describe_endpoint_config(EndpointConfigName=config)
+    lonely.client.delete_endpoint_config(EndpointConfigName=config)  # which does not touch what serves
+    lonely.client.delete_model(ModelName=described["ProductionVariants"][0]["ModelName"])
     server = process.server_process(directory, process.read_state(directory))
     children = eventually(lambda: [child for child in server.children() if name in " ".join(child.cmdline())])
     server.kill()

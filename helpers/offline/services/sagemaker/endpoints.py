@@ -23,6 +23,9 @@ EVENT_STATES = {"InService": "IN_SERVICE", "Creating": "CREATING", "Updating": "
 UPDATING = ("Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting")
 
 
+Records = dict[tuple[str, str], Any]  # by kind and name
+
+
 class Endpoints:
     """`fleets` is what serves, by region and endpoint."""
 
@@ -210,6 +213,8 @@ class Endpoints:
             for endpoint in self.store.endpoints(region).values():
                 if endpoint.status == "Failed":
                     continue
+                if not hasattr(endpoint, "deployed"):  # kept by an older version
+                    endpoint.deployed = {}
                 self.kernel.background(self._resume, endpoint)
 
     def instances(self, region: str, name: str, variant: str) -> int | None:
@@ -264,7 +269,7 @@ class Endpoints:
 
     def _begin(self, endpoint: Endpoint, then: str = "InService") -> None:
         try:
-            fleet = self._load(endpoint, endpoint.config, keep=endpoint.variants)
+            fleet = self._load(endpoint, endpoint.config, endpoint.deployed, keep=endpoint.variants)
         except LoadError as error:
             self._fail(endpoint, str(error))
             return
@@ -280,14 +285,23 @@ class Endpoints:
             self._enter(endpoint, then)
         self._tell(endpoint)
 
-    def _load(self, endpoint: Endpoint, config_name: str, keep: list[Variant]) -> Fleet:
+    def _made_of(self, made_of: Records, region: str, kind: str, name: str) -> Any:
+        """A configuration or model; `made_of` keeps it as it was, for it may be deleted while it serves.
+
+        Raises AwsError where there is none.
+        """
+        if (kind, name) not in made_of:
+            made_of[kind, name] = self.store.find(region, kind, name)
+        return made_of[kind, name]
+
+    def _load(self, endpoint: Endpoint, config_name: str, made_of: Records, keep: list[Variant]) -> Fleet:
         """Raises LoadError. Instance counts and weights of `keep` stay as they were."""
-        config = self.store.find(endpoint.region, "endpoint-config", config_name)
+        config = self._made_of(made_of, endpoint.region, "endpoint-config", config_name)
         kept = {variant.name: variant for variant in keep}
         running: list[Running] = []
         for entry in config.request["ProductionVariants"]:
             variant = kept.get(entry["VariantName"]) or variant_of(entry)
-            model = self.store.find(endpoint.region, "model", entry["ModelName"])
+            model = self._made_of(made_of, endpoint.region, "model", entry["ModelName"])
             output = self.container_log(endpoint, variant.name)
             routing = entry.get("RoutingConfig", {}).get("RoutingStrategy", "RANDOM")
             try:
@@ -306,7 +320,8 @@ class Endpoints:
 
     def _update(self, endpoint: Endpoint, request: dict[str, Any], deployment: dict[str, Any]) -> None:
         try:
-            green = self._load(endpoint, request["EndpointConfigName"], keep=[])
+            made_of: Records = {}
+            green = self._load(endpoint, request["EndpointConfigName"], made_of, keep=[])
             _retain(endpoint, green, request)
             problem = self._shift(endpoint, green, deployment)
         except LoadError as error:
@@ -322,7 +337,7 @@ class Endpoints:
                 for running in green.blue:
                     running.is_green = False
                 self.fleets[endpoint.region, endpoint.name] = green
-                endpoint.config = request["EndpointConfigName"]
+                endpoint.config, endpoint.deployed = request["EndpointConfigName"], made_of
                 endpoint.variants = [running.variant for running in green.blue]
                 endpoint.last_deployment = deployment or endpoint.last_deployment
             elif blue is not None:

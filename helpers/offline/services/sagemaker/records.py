@@ -45,7 +45,10 @@ class Variant:
 
 @dataclass(slots=True)
 class Endpoint:
-    """`config` is what it serves now; `pending` what an update is on its way to."""
+    """`config` is what it serves now; `pending` what an update is on its way to.
+
+    `deployed` holds what it was made of, for a restart: its configuration and models may be deleted while it serves.
+    """
 
     arn: str
     name: str
@@ -57,6 +60,7 @@ class Endpoint:
     pending: dict[str, Any] | None = None
     failure: str | None = None
     last_deployment: dict[str, Any] | None = None
+    deployed: dict[tuple[str, str], Any] = field(default_factory=dict)  # (kind, name) -> its record
     created: float = field(default_factory=time.time)
     modified: float = field(default_factory=time.time)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -117,7 +118,8 @@ class TrainingJobs:
     # --- Life ---------------------------------------------------------------------------------------------------------
 
     def recover(self) -> None:
-        """After a restart: what was running is no longer."""
+        """After a restart: what was running is no longer, and its directories hold room and nothing of use."""
+        shutil.rmtree(self.kernel.workspace.dir / "sagemaker" / "jobs", ignore_errors=True)
         for region in self.store.regions():
             for job in self.store.training_jobs(region).values():
                 if job.status in ("InProgress", "Stopping"):
