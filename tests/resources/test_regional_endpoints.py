@@ -1,8 +1,11 @@
 """The live model in two regions: copied, routed to, scaled under load, and torn down in both."""
 
 import io
+import json
 import tarfile
+from pathlib import Path
 
+import boto3
 import numpy as np
 import pytest
 import xgboost
@@ -10,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from helpers.resources import buckets, model_training, regional_endpoints, rush_hour, teardown
 from helpers.resources.regional_routing import NoRegionAnswers, Router, distance_km
+from helpers.workshop import Workshop
 
 AWAY = "eu-west-1"
 FEATURES = ",".join(["5"] * 12)
@@ -122,3 +126,40 @@ def test_distances_order_regions_as_a_map_does():
     assert distance_km("eu-central-1", "eu-west-1") < distance_km("eu-central-1", "us-east-1")
     assert 5000 < distance_km("us-east-1", "eu-west-1") < 6000
     assert distance_km("us-east-1", "us-east-1") == 0
+
+
+def test_the_participants_policy_is_enough_for_two_regions_and_their_teardown(live, offline, capsys):
+    text = (Path(__file__).resolve().parents[2] / "docs/policies/participant.json").read_text()
+    policy = text.replace("ACCOUNT", live.account_id).replace("PARTICIPANT", live.participant)
+    iam, name = offline.client("iam"), f"participant-{live.participant}"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{live.account_id}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="participant", PolicyDocument=json.dumps(json.loads(policy)))
+    keys = offline.client("sts").assume_role(RoleArn=role, RoleSessionName="learner")["Credentials"]
+    session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name=live.region)
+    learner = Workshop("offline", live.region, live.account_id, live.participant, session, live.folder)
+
+    regional_endpoints.deploy(learner, AWAY)
+    assert Router(learner, [AWAY]).ask("FC-CEDAR", FEATURES).region == AWAY
+    scaling, target = learner.client("application-autoscaling", AWAY), regional_endpoints.scalable_target(learner)
+    scaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2, Tags={rush_hour.CLOCK_TAG: "180"})
+    metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
+    scaling.put_scaling_policy(
+        PolicyName="invocations",
+        PolicyType="TargetTrackingScaling",
+        **target,
+        TargetTrackingScalingPolicyConfiguration={"TargetValue": 420.0, "PredefinedMetricSpecification": metric},
+    )
+    assert scaling.describe_scaling_activities(**target)["ScalingActivities"] == []
+    assert regional_endpoints.instances(learner, AWAY) == 1
+    teardown.run(learner)
+    assert teardown.prove(learner), capsys.readouterr().out
+    with pytest.raises(ClientError, match="AccessDenied"):
+        learner.client("sagemaker", AWAY).delete_endpoint(
+            EndpointName="fulfillment-somebody-else-LiveInferenceEndpoint"
+        )

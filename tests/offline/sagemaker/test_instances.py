@@ -1,5 +1,7 @@
 """The queues of a variant's instances, as a model and behind an endpoint."""
 
+import asyncio
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.offline.kernel import Call, Credentials, Kernel, Principal, Workspace
+from helpers.offline.services.sagemaker import invocations
+from helpers.offline.services.sagemaker.capture import Capture
+from helpers.offline.services.sagemaker.endpoints import Endpoints
+from helpers.offline.services.sagemaker.fleet import Fleet, Running
+from helpers.offline.services.sagemaker.invocation_metrics import InvocationMetrics
+from helpers.offline.services.sagemaker.records import Variant
 from helpers.offline.services.sagemaker.serving.instances import LEAST_OUTSTANDING, Instances, service_time_s
+from helpers.offline.services.sagemaker.serving.linear_container import LinearContainer
+from helpers.offline.services.sagemaker.store import Store
 
 
 def test_an_idle_instance_answers_after_its_service_time():
@@ -61,3 +72,32 @@ def test_an_endpoint_with_the_tag_makes_requests_wait_until_the_tag_is_gone(sage
     assert seconds(8) >= 8 * 0.05  # one instance, one at a time: the last waits for seven others
     sagemaker.client.delete_tags(ResourceArn=arn, TagKeys=[tag["Key"]])
     assert min(seconds(1) for _ in range(20)) < 0.05
+
+
+def test_a_request_that_waits_too_long_gets_the_timeout_of_the_runtime(tmp_path, monkeypatch):
+    monkeypatch.setattr(invocations, "TIMEOUT_S", 0.05)  # AWS's are 60 s
+    kernel = Kernel(Workspace(tmp_path, Credentials("id", "secret")), "http://127.0.0.1")
+    endpoints = Endpoints(kernel, Store(kernel))
+    linear = {"predictor_type": "regressor", "weights": [[1.0]], "bias": [0.0]}
+    container = LinearContainer({"model_algo-1": json.dumps(linear).encode()})
+    running = Running(Variant("v1", "m", 1.0, 1, "ml.m5.large", 1.0, 1), container, "c")
+    running.pace(0.04)
+    endpoints.fleets["us-east-1", "e"] = Fleet([running])
+    metrics = InvocationMetrics(kernel)
+    asked = Call(
+        "sagemaker", "InvokeEndpoint", "us-east-1", "123456789012", Principal("arn"), "POST", "/", "",
+        {"content-type": "text/csv"}, b"7", {"EndpointName": "e"},
+    )  # fmt: skip
+    runtime = invocations.Invocations(kernel, endpoints, metrics, Capture(kernel))
+
+    async def two():
+        return await asyncio.gather(runtime.invoke(asked), runtime.invoke(asked), return_exceptions=True)
+
+    first, second = asyncio.run(two())
+    assert json.loads(first.body) == {"predictions": [{"score": 7.0}]}
+    assert (second.code, second.status, second.extra["OriginalStatusCode"]) == ("ModelError", 424, 0)
+    assert second.message.startswith(
+        'Received server error (0) from primary with message "Your invocation timed out while waiting for a response '
+        "from container primary. Review the latency metrics"
+    )
+    assert sum(entry.server_errors for entry in metrics.gathered.values()) == 1

@@ -23,6 +23,8 @@ def rows_of(body: bytes, content_type: str | None, features: int) -> numpy.ndarr
                 cells = [_features(entry) for entry in json.loads(body)["instances"]]
             case "application/jsonlines":
                 cells = [_features(json.loads(line)) for line in body.decode().strip().split("\n")]
+            case "application/x-recordio-protobuf":
+                return refusal(415, "The offline AWS does not serve RecordIO; use text/csv or application/json.")
             case _:
                 return refusal(415, f"No iterator has been registered for ContentType {content_type}")
         rows = numpy.array(cells, dtype="float64")
@@ -58,4 +60,6 @@ def answer(predictions: list[dict[str, Any]], accept: str | None) -> Reply:
         return Reply(200, JSON, json.dumps({"predictions": predictions}).encode())
     if kind == LINES:
         return Reply(200, LINES, "".join(json.dumps(entry) + "\n" for entry in predictions).encode())
+    if kind == "application/x-recordio-protobuf":
+        return refusal(406, "The offline AWS does not answer in RecordIO; use application/json.")
     return refusal(406, f"Accept type {accept} is not supported: {JSON}, {LINES}")
