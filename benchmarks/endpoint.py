@@ -105,7 +105,7 @@ def main() -> None:
             ours, theirs, with_boto3 = (percentile(times, 50) for times in blocks_in_turn(measures, BLOCKS))
             rates = [lambda: calls_per_second(signed), lambda: calls_per_second(plain)]
             our_rate, their_rate = in_turn(rates, ROUNDS)
-    mlflow = "`mlflow models serve`, the same HTTP client"
+    mlflow = "mlflow 3.17.2, `models serve`, the same HTTP client"
     show(
         "One row to an endpoint",
         [

@@ -69,7 +69,7 @@ def main() -> None:
         our_url = f"{aws.url}/restapis/{api}/live/_user_request_/ask"
         ours, theirs = blocks_in_turn([caller(our_url, features), caller(their_url, features)], BLOCKS)
     their_p50 = percentile(theirs, 50)
-    peer = "ministack, API Gateway and Lambda alone, p50"
+    peer = "ministack 1.5.33, API Gateway and Lambda alone, p50"
     show(
         "A live inference over HTTP",
         [

@@ -60,7 +60,7 @@ def main() -> None:
     show(
         "Start and rest",
         [
-            Ratio("start to the first answered call", "moto's server", *seconds, "s", 1.5, False),
+            Ratio("start to the first answered call", "moto 5.2.5's server", *seconds, "s", 1.5, False),
             Ratio("idle memory, all processes", "a budget", resident, IDLE_MB, "MB", 1, False),
         ],
     )

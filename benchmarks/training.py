@@ -17,8 +17,8 @@ ROWS, ROUNDS = 1_500_000, 20
 HYPERPARAMETERS = {"num_round": str(ROUNDS), "max_depth": "6", "eta": "0.3", "tree_method": "hist", "nthread": "2"}
 PEER = f"""
 import sys, time
-started = time.perf_counter()
 import pandas as pd, xgboost
+started = time.perf_counter()
 table = pd.read_csv(sys.argv[1], header=None, dtype="float32", engine="c")
 matrix = xgboost.DMatrix(table.iloc[:, 1:], table[0])
 xgboost.train({{"max_depth": 6, "eta": 0.3, "tree_method": "hist", "nthread": 2}}, matrix, num_boost_round={ROUNDS},
@@ -79,7 +79,16 @@ def main() -> None:
         seconds = in_turn([job, alone], 3)
     show(
         f"{ROWS:,} x 12 rows, {ROUNDS} rounds, 2 threads",
-        [Ratio("training job to Completed", "read the CSV once, xgboost.train", *seconds, "s", 1.15, False)],
+        [
+            Ratio(
+                f"training job of {ROWS:,} x 12 rows, {ROUNDS} rounds, until Completed",
+                "read the CSV once and `xgboost.train`, imports not counted",
+                *seconds,
+                "s",
+                1.15,
+                False,
+            )
+        ],
     )
 
 
