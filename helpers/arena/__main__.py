@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     door.add_argument("url", help="of the API; `arena.join` opens the door by itself")
     door.add_argument("--host", required=True, help="this machine's address in the room's network")
     door.add_argument("--port", type=int, default=DOOR_PORT, help="the next free one if taken (default %(default)s)")
-    commands.add_parser("stop", help="stop this workspace's arena; its round continues next time")
+    commands.add_parser("stop", help="stop this workspace's arena, and close its door; its round continues next time")
     return parser
 
 
@@ -243,9 +243,11 @@ def main(argv: list[str] | None = None) -> int:
         argv = ["serve", *argv]
     arguments = parser.parse_args(argv)
     if arguments.command == "stop":
-        from helpers.arena import stop
+        from helpers.arena.client import close_door, stop
 
         print("The arena has stopped." if stop() else "No arena runs in this workspace.")
+        if close_door():
+            print("The door is closed.")
         return 0
     store_path = (arguments.store or place.folder() / "arena.db").resolve()
     try:

@@ -83,7 +83,10 @@ class Entry:
         self.client.call("PATCH", f"api/entries/{self.id}", {"url": url}, self._token)
 
     def withdraw(self) -> None:
+        """Leave the arena; a door that was opened for it is closed."""
         self.client.call("DELETE", f"api/entries/{self.id}", token=self._token)
+        if not _is_here(urlsplit(self.client.url).hostname or ""):
+            close_door()
 
     def standing(self) -> dict | None:
         """The entry's row on the board: rank, score (ms), availability, p95 (ms), state."""
@@ -147,12 +150,13 @@ def _answers(url: str) -> bool:
 
 
 def stop() -> bool:
-    """Stop the workspace's arena; its round continues when one is started again. False when there is none.
+    """Stop the workspace's arena; its round continues when one is started again. False when there is none."""
+    return _stop(place.SERVER)
 
-    The door through which an arena elsewhere asks this machine's API is closed with it.
-    """
-    stopped = [_stop(place.SERVER), _stop(place.DOOR)]
-    return any(stopped)
+
+def close_door() -> bool:
+    """Close the door through which an arena elsewhere asks this machine's API. False when none is open."""
+    return _stop(place.DOOR)
 
 
 def _stop(name: str) -> bool:

@@ -92,10 +92,10 @@ class Engine:
     async def start(self) -> None:
         """Raises RoundError, e.g. when the stream cannot be made as the settings want it."""
         phase = after(self.row.phase, "start")
-        row = self.row
+        row, settings = self.row, self.settings
         stream = await self._make_stream()
-        if row is not self.row or row.phase != Phase.OPEN:
-            raise RoundError("Somebody else has started the round or opened another.")
+        if row is not self.row or row.phase != Phase.OPEN or row.settings is not settings:
+            raise RoundError("Somebody else has started the round, changed it or opened another.")
         self.stream, row.phase = stream, phase
         self.pace = self._new_pace()
         self.store.save_round(row)

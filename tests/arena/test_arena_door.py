@@ -15,7 +15,7 @@ from arena_playing import poll
 
 from helpers import arena
 from helpers.arena import place
-from helpers.arena.client import ArenaError
+from helpers.arena.client import ArenaError, close_door
 from helpers.arena.door import Door
 from helpers.arena.listening import address_towards, listen
 
@@ -109,7 +109,10 @@ def test_a_learner_on_another_machine_enters_the_rooms_arena(tmp_path, participa
         assert ask(address)[0] == 404
         with pytest.raises(ArenaError, match="nothing at this path"):
             entry.change(f"{participants.url}/status/404")
+        address = place.read_address(place.folder() / place.DOOR)["url"]
+        entry.withdraw()
     finally:
         assert arena.stop()
+        close_door()
     with pytest.raises(urllib.error.URLError):
         ask(address)

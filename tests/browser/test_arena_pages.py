@@ -327,8 +327,7 @@ def test_who_falls_off_the_podium_is_not_shown_as_new(arena, participants, visit
     enter(running, participants, 6)
     page = visit(running.url)
     running.act("start")
-    until(page, "document.querySelectorAll('.card:not(.is-empty)').length === 3")
-    assert "player 0" in names(page, ".card-alias")
+    page.locator(".card-alias", has_text="player 0").wait_for()
     entry = running.store.entries()[1]
     running.arena.engine.renew(running.store.change_entry(entry.id, url=f"{participants.url}/good/90000"))
     page.locator(".row", has_text="player 0").wait_for()
