@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.offline.kernel import Call, Credentials, Kernel, Principal, Workspace
@@ -32,6 +32,7 @@ def test_requests_that_come_together_wait_for_each_other():
     assert [instances.take(0.0) for _ in range(3)] == pytest.approx([0.1, 0.2, 0.3])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 8), st.integers(1, 60))
 def test_throughput_follows_the_instance_count(count, requests):
     instances = Instances(count, 0.1, LEAST_OUTSTANDING)
