@@ -269,6 +269,12 @@ def test_what_is_given_up_is_counted_too(inference):
     assert "no network" in str(edge.last_error)
 
 
+def test_impatience_gives_up_nothing_while_the_network_takes_it(topic):
+    counts = edge_of(topic, rate=400, patience_s=0).run(1)
+    assert counts["sent"] == len(topic.messages) == 400
+    assert counts["unsent"] == 0
+
+
 def test_after_the_url_was_away_its_answers_come_back(inference):
     edge = EdgeCompute(rate=40, live_inference_url=inference.url, realtime=False, **PATIENT)
     inference.status = 503
