@@ -54,6 +54,12 @@ def test_the_same_options_make_the_same_bytes(tmp_path):
         assert made(tmp_path / name).read_bytes() == made(tmp_path / f"again-{name}").read_bytes()
 
 
+def test_a_compressed_file_holds_neither_the_time_nor_a_name(tmp_path):
+    head = made(tmp_path / "a.csv.gz").read_bytes()[:10]
+    assert head[3] == 0  # RFC 1952: no flags, so no name
+    assert head[4:8] == bytes(4)
+
+
 def test_memory_does_not_grow_with_the_number_of_rows():
     def peak(rows):
         tracemalloc.start()

@@ -143,6 +143,7 @@ def test_questions_are_asked_side_by_side(inference):
         (200, "12.5", "invalid"),
         (200, '{"prediction_ms": "many"}', "invalid"),
         (200, '{"prediction_ms": NaN}', "invalid"),
+        (200, '{"prediction_ms": 1e300}', "invalid"),
         (400, '{"message": "12 values are needed"}', "invalid"),
         (429, '{"message": "Too Many Requests"}', "failed"),
         (502, '{"message": "Internal server error"}', "failed"),
@@ -172,6 +173,11 @@ def test_nobody_there_is_a_failure_and_the_samples_go_on(topic):
     counts = edge.run(1)
     assert counts["failed"] == 20
     assert counts["sent"] == 20
+
+
+def test_a_host_name_that_cannot_be_fails_each_question():
+    counts = EdgeCompute(rate=20, live_inference_url="http://a..b/x", realtime=False, **PATIENT).run(1)
+    assert counts["failed"] == counts["asked"] == 20
 
 
 def test_after_the_network_failed_every_sample_arrives(topic, until):
