@@ -104,10 +104,11 @@ def test_the_end_of_an_alarm_starts_nothing(function, value):
 
 
 def test_a_job_of_before_the_deployment_does_not_hold_back_a_new_one(function, monkeypatch):
-    just = {"TrainingJobName": "old", "TrainingJobStatus": "Completed", "CreationTime": NOW - timedelta(seconds=20)}
+    now = datetime.now(UTC)
+    just = {"TrainingJobName": "old", "TrainingJobStatus": "Completed", "CreationTime": now - timedelta(seconds=20)}
     function.sagemaker.jobs = [just]
     assert "old is running or has just run" in function.handler(alarm(), None)["why"]
-    monkeypatch.setenv("DEPLOYED_AT", str((NOW - timedelta(seconds=10)).timestamp()))
+    monkeypatch.setenv("DEPLOYED_AT", str((now - timedelta(seconds=10)).timestamp()))
     assert function.handler(alarm(), None)["decision"] == "retrain"
 
 
