@@ -13,7 +13,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from helpers.runner.execute import LabRun, execute
+from helpers.runner.execute import LabRun, execute, start_kernel
 from helpers.runner.labs import ROOT, find_labs
 from helpers.runner.report import write_report
 from helpers.runner.stored import keep_outputs
@@ -63,7 +63,8 @@ def run_all(labs: list, out: Path, console: Console, workspace: Path, in_place: 
         TimeElapsedColumn(),
     ]
     with Progress(*columns, console=console) as progress:
-        for lab in labs:
+        client = None
+        for lab, following in zip(labs, [*labs[1:], None], strict=True):
             task = progress.add_task(f"Lab {lab.number}  {lab.title}", total=None)
             if not console.is_terminal:
                 console.print(f"Lab {lab.number}  {lab.title} …")
@@ -71,7 +72,8 @@ def run_all(labs: list, out: Path, console: Console, workspace: Path, in_place: 
             def at_cell(number: int, total: int, task: int = task) -> None:
                 progress.update(task, completed=number - 1, total=total)
 
-            run = execute(lab, at_cell)
+            run = execute(lab, at_cell, client)
+            client = start_kernel(following) if following and not run.failure else None
             done = run.cells if not run.failure else run.failure.cell - 1
             progress.update(task, completed=done, total=run.cells)
             progress.stop_task(task)

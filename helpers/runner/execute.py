@@ -33,15 +33,34 @@ class LabRun:
     failure: Failure | None = None
 
 
-def execute(lab: Lab, on_cell: Callable[[int, int], None]) -> LabRun:
+def start_kernel(lab: Lab) -> NotebookClient:
+    """Begin to start the kernel that `execute` will run `lab` in: what else there is to do meanwhile costs no time."""
+    client = NotebookClient(
+        nbformat.read(lab.path, as_version=4),
+        timeout=CELL_TIMEOUT_S,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(lab.path.parent)}},
+        record_timing=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # its remark on unencrypted loopback is for other networks
+    )
+    client.create_kernel_manager()
+    client.start_new_kernel()
+    return client
+
+
+def execute(lab: Lab, on_cell: Callable[[int, int], None], client: NotebookClient | None = None) -> LabRun:
     """Run `lab` in a kernel of its own, in its folder.
 
     Parameters
     ----------
     on_cell : callable
         Called before each code cell with its number (from 1) and the number of code cells.
+    client : NotebookClient, optional
+        From `start_kernel(lab)`; without it a kernel is started now.
     """
-    notebook = nbformat.read(lab.path, as_version=4)
+    started = time.monotonic()
+    client = client or start_kernel(lab)
+    notebook = client.nb
     code_cells = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     number_of = {index: number for number, index in enumerate(code_cells, start=1)}
     current = 0
@@ -52,16 +71,7 @@ def execute(lab: Lab, on_cell: Callable[[int, int], None]) -> LabRun:
             current = number_of[cell_index]
             on_cell(current, len(code_cells))
 
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT_S,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(lab.path.parent)}},
-        record_timing=False,
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # its remark on unencrypted loopback is for other networks
-        on_cell_start=starting,
-    )
-    started = time.monotonic()
+    client.on_cell_start = starting
     failure = None
     try:
         client.execute()
