@@ -169,6 +169,8 @@ def set_up() -> None:
     remake_venv()
     pip("--prefer-binary", "-r", LOCK, count=count)
     pip("--no-deps", "--no-build-isolation", "-e", ROOT)
+    # Training jobs and Lambda functions may not write here: without this they would compile at each start.
+    subprocess.run([PYTHON, "-m", "compileall", "-q", os.path.join(ROOT, "helpers")], check=False)
     with open(STAMP, "w") as file:
         file.write(fingerprint())
     print(f"Ready after {time.monotonic() - started:.0f} s", flush=True)

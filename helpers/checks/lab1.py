@@ -4,7 +4,7 @@ from helpers.checks.exercise import call, exercise, wrong
 from helpers.checks.exercise import summary as show_summary
 from helpers.fulfillment import COLUMNS, CONTEXT_COLUMNS, FEATURES
 
-BUFFER_INTERVAL_S = 2
+BUFFER_INTERVAL_S = 1
 SECONDS_PER_HOUR = 3600
 A_SAMPLE = "9840,9650,212,140,61,1,388,1240,290,220,400,63,35"
 STRAY_LINES = (
@@ -49,9 +49,9 @@ def features(chosen: object) -> str:
     "Predict how Firehose batches",
     hints=[
         "A sample has about 150 bytes, and 200 of them come every second. How long does 1 MiB take to fill?",
-        "Time wins: the stream writes an object every 2 seconds. How many times 2 seconds has an hour?",
+        "Time wins: the stream writes an object every second. How many seconds has an hour?",
     ],
-    solution="objects_per_hour = 3600 / 2",
+    solution="objects_per_hour = 3600 / 1",
 )
 def batching(objects_per_hour: object) -> str:
     try:
@@ -63,7 +63,7 @@ def batching(objects_per_hour: object) -> str:
         wrong("objects_per_hour", objects_per_hour, "that would be one object for each sample.")
     if abs(number - expected) > 1:
         wrong("objects_per_hour", objects_per_hour, "find which limit is reached first, size or time, and count.")
-    return "1,800 objects an hour instead of 720,000: that is what the buffer is for."
+    return "3,600 objects an hour instead of 720,000: that is what the buffer is for."
 
 
 @exercise(

@@ -25,13 +25,13 @@ LAMBDA_GB_SECOND = 0.0000166667  # $ on x86
 FIREHOSE_GB = 0.029  # $ per GB taken in by direct put
 FIREHOSE_ROUNDING_BYTES = 5 * 1024  # every record is billed as a multiple of 5 KB
 S3_PUT = 0.005 / 1000  # $ per request
-FLUSH_S = 2  # an object every 2 s, as lab 1 sets the buffer
+FLUSH_S = 1  # an object every second, as lab 1 sets the buffer
 
 
 def collection_per_month(
     samples_per_second: float, *, through_lambda: bool, lambda_ms: float = 10, lambda_mb: int = 256
 ) -> dict[str, float]:
-    """$ per month of each part, for samples of less than 5 KB published ten at a time and flushed every 2 s.
+    """$ per month of each part, for samples of less than 5 KB published ten at a time and flushed every second.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ LABS = {
         ("SNS requests", 520, "requests", SNS_PUBLISH),
         ("Lambda", 5_000, "calls", LAMBDA_REQUEST + 0.010 * 0.25 * LAMBDA_GB_SECOND),
         ("Firehose", 6_000, "records", FIREHOSE_ROUNDING_BYTES / 1024**3 * FIREHOSE_GB),
-        ("S3", 30, "objects written", S3_PUT),
+        ("S3", 50, "objects written", S3_PUT),
     ),
     2: (
         (f"training on {INSTANCE}", 9, "jobs of 4 minutes", JOB),

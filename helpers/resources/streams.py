@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from helpers.workshop import Workshop
 
-BUFFERING = {"SizeInMBs": 1, "IntervalInSeconds": 2}  # one object when 1 MiB has come together, at the latest after 2 s
+BUFFERING = {"SizeInMBs": 1, "IntervalInSeconds": 1}  # one object when 1 MiB has come together, at the latest after 1 s
 LONGEST_WAIT_S = 120
 
 
