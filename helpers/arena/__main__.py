@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import secrets
+import socket
 import sys
 import webbrowser
 from pathlib import Path
@@ -112,6 +113,18 @@ def _own_address(host: str) -> str:
         return "127.0.0.1"
 
 
+class _Server(uvicorn.Server):
+    """Ends the viewers' streams before it waits for their connections: they would never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, arena: Arena) -> None:
+        super().__init__(config)
+        self.arena = arena
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.arena.board.close()
+        await super().shutdown(sockets)
+
+
 def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
     opponents = []
     for item in arguments.house:
@@ -162,7 +175,7 @@ def _serve(arguments: argparse.Namespace, store_path: Path) -> int:
         timeout_graceful_shutdown=2,
         server_header=False,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, arena)
     if arguments.idle_minutes:
         arena.when_idle(arguments.idle_minutes * 60, lambda: setattr(server, "should_exit", True))
     gc.collect()

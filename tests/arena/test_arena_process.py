@@ -1,11 +1,13 @@
 """The arena as a process: found again, killed and continued, stopped and woken, driven from a notebook."""
 
+import signal
 import stat
 import subprocess
 import sys
 
 import nbformat
 import pytest
+import requests
 from arena_participants import STAGE
 from nbclient import NotebookClient
 
@@ -131,6 +133,24 @@ def test_the_same_store_is_not_played_twice(workspace):
     )
     assert second.returncode == 1
     assert "Another arena plays" in second.stderr
+
+
+def test_a_stop_ends_the_streams_of_those_who_watch_and_says_nothing(workspace):
+    store = workspace / "arena" / "arena.db"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "helpers.arena", "--store", str(store), "serve", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    url = server.stdout.readline().split()[-1]
+    with requests.get(f"{url}events", stream=True, timeout=10) as board:
+        lines = board.iter_lines()
+        assert next(lines) == b"retry: 1500"
+        server.send_signal(signal.SIGINT)
+        assert b"event: state" in list(lines)  # to the stream's orderly end: a torn one raises
+    assert server.communicate(timeout=10)[1] == ""
+    assert server.returncode == 0
 
 
 def test_the_log_is_read_on_the_command_line(workspace, participants):
