@@ -107,6 +107,9 @@ class Workshop:
         """A session of the SageMaker SDK (version 3) whose default bucket is yours."""
         from sagemaker.core.helper.session_helper import Session
 
+        from helpers.workshop.sdk_configuration import check_each_configuration_once
+
+        check_each_configuration_once()
         return Session(boto_session=self.session, default_bucket=self.bucket("models"))
 
     @contextmanager
