@@ -4,11 +4,11 @@ import asyncio
 import time
 
 import pytest
-from arena_participants import STAGE
 
 from helpers.arena.caller import Caller, explain
 from helpers.arena.guard import Guard
 from helpers.arena.scoring import Outcome
+from tests.arena.participants import STAGE
 
 GUARD = Guard.parse(["loopback"])
 

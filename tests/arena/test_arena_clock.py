@@ -8,11 +8,11 @@ import time
 
 import pandas as pd
 import pytest
-from arena_playing import QUICK, poll
 
 from helpers import arena as arenas
 from helpers.arena import place
 from helpers.arena.client import ArenaError
+from tests.arena.playing import QUICK, poll
 
 SAME = ["alias", "number", "time_s", "duration_ms", "outcome", "prediction_ms", "error_ms", "window_rmse_ms"]
 ROUND = {"seconds": 8, "rate": 20, "speed": 200, "warm_up_seconds": 1, "window": 50, "minimum": 10, "seed": 3}

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 import uvicorn
-from arena_participants import STAGE
-from arena_playing import poll
 
 from helpers import arena
 from helpers.arena import place
 from helpers.arena.client import ArenaError, close_door
 from helpers.arena.door import Door
 from helpers.arena.listening import address_towards, listen
+from tests.arena.participants import STAGE
+from tests.arena.playing import poll
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import socket
 from urllib.parse import urlsplit
 
 import pytest
-from arena_participants import STAGE
 
 from helpers.arena.caller import Caller
 from helpers.arena.guard import ForbiddenAddress, Guard, NotAllowed
 from helpers.arena.scoring import Outcome
+from tests.arena.participants import STAGE
 
 LOCAL = Guard.parse(["loopback"])
 AWS = Guard.parse(["aws"])

@@ -8,12 +8,12 @@ import sys
 import nbformat
 import pytest
 import requests
-from arena_participants import STAGE
 from nbclient import NotebookClient
 
 from helpers import arena
 from helpers.arena import place
 from helpers.arena.client import ArenaError
+from tests.arena.participants import STAGE
 
 SHORT = {"seconds": 6, "rate": 20, "speed": 200, "warm_up_seconds": 0, "window": 50, "minimum": 10}
 

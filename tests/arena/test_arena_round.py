@@ -6,9 +6,8 @@ import io
 import math
 import statistics
 
-from arena_playing import QUICK, TOKEN, world
-
 from helpers.arena.stream import Stream, from_fulfillment
+from tests.arena.playing import QUICK, TOKEN, world
 
 
 def played(arena):

@@ -8,9 +8,9 @@ import socket
 import urllib.request
 
 import pytest
-from arena_playing import TOKEN
 
 from helpers.arena.__main__ import _token
+from tests.arena.playing import TOKEN
 
 ACTIONS = ("start", "pause", "resume", "lock", "end", "reveal", "conditions", "settings", "new")
 
@@ -145,7 +145,7 @@ def test_the_stream_sends_states_and_ends_with_its_viewer(arena):
             heard += viewer.recv(4096)
         assert b"text/event-stream" in heard
         assert running.call("GET", "api/instructor", token=TOKEN)[1]["viewers"] == 1
-    from arena_playing import poll
+    from tests.arena.playing import poll
 
     running.act("settings", {"rate": 7})
     running.act("settings", {"rate": 8})

@@ -1,15 +1,10 @@
 """Debian's Chromium, driven by playwright; an arena on a real socket behind it."""
 
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "arena"))
-
-from arena_participants import Participants
-from arena_playing import Running
+from tests.arena.fixtures import arena, participants  # noqa: F401 (found by their names)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -28,26 +23,6 @@ def browser():
         running = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield running
         running.close()
-
-
-@pytest.fixture(scope="session")
-def participants():
-    with Participants() as running:
-        yield running
-
-
-@pytest.fixture
-def arena(tmp_path):
-    running = []
-
-    def start(**options):
-        made = Running(tmp_path / "arena.db", **options).__enter__()
-        running.append(made)
-        return made
-
-    yield start
-    for made in running:
-        made.__exit__()
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import urllib.request
 from urllib.parse import urlsplit
 
 import pytest
-from arena_playing import QUICK, TOKEN, poll
+
+from tests.arena.playing import QUICK, TOKEN, poll
 
 LAB_TOKEN = "a-token-for-tests"
 

@@ -4,7 +4,8 @@ import dataclasses
 import re
 
 import pytest
-from arena_playing import QUICK, TOKEN, poll
+
+from tests.arena.playing import QUICK, TOKEN, poll
 
 LONGER = dataclasses.replace(QUICK, seconds=60)
 PHONE = (390, 844)
