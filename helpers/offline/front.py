@@ -47,12 +47,11 @@ CHANGES_OF_POLICIES = frozenset(
         *("CreateTopic", "CreateQueue"),
     )
 )
-# Changes that are not on disk one by one when they are acknowledged: their services keep them by themselves, or may
-# lose the last second of them.
+# What flows: its services keep it by themselves, in journals of their own, and check it by themselves.
 DATA_PLANE = frozenset(
     (
         *("Publish", "PublishBatch", "PutRecord", "PutRecordBatch", "Invoke", "InvokeAsync", "InvokeEndpoint"),
-        *("PutMetricData", "PutLogEvents", "PutEvents", "ReceiveMessage", "ChangeMessageVisibility"),
+        *("PutMetricData", "PutEvents", "ReceiveMessage", "ChangeMessageVisibility"),
     )
 )
 

@@ -47,15 +47,15 @@ def _count(account_id: str, package: str, attribute: str) -> int:
 
 # Where services keep what is not in their snapshot or journal, below the workspace.
 _FOLDERS = {"objects": "s3", "uploads": "s3", "firehose": "firehose", "functions": "lambda", "sagemaker": "sagemaker"}
-_JOURNALS = {"objects": "s3", "messages": "sqs"}
+_JOURNALS = {"objects": "s3", "messages": "sqs", "metrics": "monitoring", "capture": "sagemaker"}
 
 
 def service_bytes(directory: Path) -> dict[str, int]:
     """Signing name -> bytes on disk: snapshot, journals, objects, unpacked code, jobs. What is set aside by itself."""
     sizes: dict[str, int] = {}
     for path in (directory / "state").glob("*"):
-        name = path.name.partition(".")[0].partition("-")[0] if path.suffix == ".journal" else path.stem
-        service = _JOURNALS.get(name, name) if path.suffix == ".journal" else name
+        name = path.stem.partition("-")[0] if path.suffix == ".journal" else path.stem
+        service = _JOURNALS.get(name, name)
         sizes[service] = sizes.get(service, 0) + _file_bytes(path)
     for folder, service in _FOLDERS.items():
         if held := _tree_bytes(directory / folder, os.scandir):

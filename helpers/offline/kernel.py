@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from helpers.offline.gate import Gate
+from helpers.offline.records import SYNC_S
 
 log = logging.getLogger("offline")
 
@@ -299,6 +300,7 @@ class Kernel:
         self.gates: defaultdict[str, Gate] = defaultdict(Gate)  # by signing name
         self.request_snapshot: Callable[[str], Future[None]] | None = None
         self.before_snapshot: dict[str, list[Callable[[], Callable[[], None] | None]]] = {}
+        self.syncs: list[Callable[[], None]] = []
         self.installing = ""  # signing name of the service whose install() runs
         self.paused = threading.Event()
         self.stopping = threading.Event()
@@ -350,6 +352,10 @@ class Kernel:
         """
         self.keepers[service, operation] = keep
 
+    def synced(self, sync: Callable[[], None]) -> None:
+        """Has `sync` called every second, so that what was appended to a journal survives a power failure too."""
+        self.syncs.append(sync)
+
     def mark_dirty(self, service: str = "") -> None:
         """State changed: take a snapshot soon. `service` is a signing name or a durable's; without one, all of them."""
         durable = self.durables.get(service)
@@ -393,6 +399,7 @@ class Kernel:
         for hook in self.start_hooks:
             _logged(hook, "start hook")
         self._running = True
+        self._start_periodic(SYNC_S, self._sync, "sync of journals")
         for seconds, function, name in self._periodic:
             self._start_periodic(seconds, function, name)
 
@@ -401,6 +408,10 @@ class Kernel:
         self.stopping.set()
         for hook in reversed(self.stop_hooks):
             _logged(hook, "stop hook")
+
+    def _sync(self) -> None:
+        for sync in self.syncs:
+            _logged(sync, "sync")
 
     def _start_periodic(self, seconds: float, function: Callable[[], None], name: str) -> None:
         def loop() -> None:

@@ -36,7 +36,12 @@ WITH_SNAPSHOT = {
     "s3": ("objects", "state/objects-*.journal"),
     "sqs": ("state/messages-*.journal",),
     "firehose": ("firehose",),
-    "lambda": ("functions/events.journal",),
+    "lambda": ("functions/events.outbox",),
+    "logs": ("state/logs-*.journal",),
+    "monitoring": ("state/metrics-*.journal",),
+    "sagemaker": ("state/capture.outbox",),
+    "sns": ("state/sns.outbox",),
+    "events": ("state/events.outbox",),
 }
 HEADER: dict[str, Any] = {
     "schema": SCHEMA,

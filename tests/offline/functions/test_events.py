@@ -1,4 +1,4 @@
-"""Asynchronous invocations: retries, destinations, dead letters, and a journal that survives the server's death."""
+"""Asynchronous invocations: retries, destinations, dead letters, and an outbox that survives the server's death."""
 
 import json
 import os
@@ -11,9 +11,6 @@ import psutil
 import pytest
 import requests
 from botocore.config import Config
-
-from helpers.offline.services.functions import events as events_module
-from helpers.offline.services.functions.events import Event, Journal
 
 COUNTING = """
 import boto3, json
@@ -117,58 +114,6 @@ def test_an_event_may_have_1_mb(client, make_function):
     send(client, name, text="a" * 1_000_000)
     with pytest.raises(client.exceptions.RequestTooLargeException, match="1048576"):
         send(client, name, text="a" * 1_048_576)
-
-
-def test_the_journal_gives_back_what_is_not_done(tmp_path):
-    journal = Journal(tmp_path / "events.journal")
-    events = [Event(str(number), "arn", "e30=", 0.0) for number in range(3)]
-    for event in events:
-        journal.add(event)
-    journal.done(events[1])
-    journal.close()
-    with open(tmp_path / "events.journal", "ab") as torn:
-        torn.write(b'{"id": "torn", "func')
-    for _ in range(2):  # a server may be killed while it starts: what is not done stays
-        journal = Journal(tmp_path / "events.journal")
-        assert journal.unfinished() == [events[0], events[2]]
-    journal.add(events[1])
-    for event in events:
-        journal.done(event)
-    assert Journal(tmp_path / "events.journal").unfinished() == []
-
-
-def test_a_full_disk_refuses_the_event_and_spoils_no_other(tmp_path, monkeypatch):
-    journal = Journal(tmp_path / "events.journal")
-    events = [Event(str(number), "arn", "e30=", 0.0) for number in range(3)]
-    journal.add(events[0])
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, line: write(descriptor, line[:10]))
-    with pytest.raises(OSError, match="No space left"):
-        journal.add(events[1])
-    monkeypatch.undo()
-    journal.add(events[2])
-    assert Journal(tmp_path / "events.journal").unfinished() == [events[0], events[2]]
-
-
-def test_a_journal_that_is_never_empty_does_not_grow_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(events_module, "REWRITE_BYTES", 2000)
-    journal = Journal(tmp_path / "events.journal")
-    kept = Event("kept", "arn", "e30=", 0.0)
-    journal.add(kept)
-    for number in range(200):
-        event = Event(str(number), "arn", "e30=", 0.0)
-        journal.add(event)
-        journal.done(event)
-    assert (tmp_path / "events.journal").stat().st_size < 2200
-    assert Journal(tmp_path / "events.journal").unfinished() == [kept]
-
-
-def test_a_journal_without_open_events_is_empty(tmp_path):
-    journal = Journal(tmp_path / "events.journal")
-    event = Event("1", "arn", "e30=", 0.0)
-    journal.add(event)
-    journal.done(event)
-    assert (tmp_path / "events.journal").stat().st_size == 0
 
 
 def start(directory) -> dict:

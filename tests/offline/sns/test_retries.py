@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from helpers.offline.outbox import Outbox
 from helpers.offline.services.sns import retries
 from helpers.offline.services.sns.message import Message
 
@@ -20,7 +21,7 @@ def test_the_schedule_is_the_documented_one():
     assert 23 < days < 24
 
 
-def test_what_waits_is_kept_and_tried_until_it_is_done():
+def test_what_waits_is_kept_and_tried_until_it_is_done(tmp_path):
     outcomes = iter([False, False, False, True])
     tried = []
 
@@ -28,18 +29,15 @@ def test_what_waits_is_kept_and_tried_until_it_is_done():
         tried.append(pending.failures)
         return next(outcomes)
 
-    changed = []
-    waiting = retries.Retries(again, lambda: changed.append(1))
+    waiting = retries.Retries(again, Outbox(tmp_path / "sns.outbox"))
     waiting.put(retries.Pending("topic", "subscription", [Message("text")]))
     waiting.tick()  # two retries at once, then a pause
     assert tried == [1, 2, 3]
-    (kept,) = waiting.save()
-    assert kept.due > 0
-    later = retries.Retries(again, lambda: None)
-    kept.due = 0.0
-    later.load([kept])
+    later = retries.Retries(again, Outbox(tmp_path / "sns.outbox"))  # after a crash
+    later.recover()
     later.tick()
-    assert tried == [1, 2, 3, 4] and later.save() == []
+    assert tried == [1, 2, 3, 1]
+    assert Outbox(tmp_path / "sns.outbox").left() == []
 
 
 def test_a_stream_that_takes_no_more_gets_the_message_a_little_later(

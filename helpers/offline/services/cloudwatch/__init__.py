@@ -43,5 +43,8 @@ def install(kernel: Kernel) -> None:
         return metrics.put_data_call(call) if call.protocol == "json" else fallthrough.ask_moto(call)
 
     kernel.hot("monitoring", "PutMetricData", put_metric_data)
-    kernel.durable("metrics", metrics.save, metrics.load)
+    kernel.durable("metric data", metrics.save, metrics.load)
+    kernel.before_snapshot["monitoring"] = [metrics.before_snapshot]
+    kernel.on_start(metrics.replay)
+    kernel.synced(metrics.journal.sync)
     kernel.every(TICK_S, alarms.tick, name="alarms")

@@ -67,7 +67,8 @@ class Alarms:
                     continue
                 self._evaluated[alarm] = end
                 try:
-                    self._evaluate(region, alarm, end)
+                    with self.kernel.gates["monitoring"].passing():  # the state is kept with what follows from it
+                        self._evaluate(region, alarm, end)
                 except Exception:
                     log.exception("alarm %s could not be evaluated", alarm.name)
 
@@ -99,7 +100,7 @@ class Alarms:
         note = Change(before, state, reason, data or "{}", time.time(), because)
         alarm.update_state(reason, data or "{}", state)
         remember(alarm, "StateUpdate", f"Alarm updated from {before} to {state}", payloads.history_data(note))
-        self.kernel.mark_dirty("monitoring")
+        self.kernel.keep_now("monitoring")
         log.info("alarm %s: %s -> %s: %s", alarm.name, before, state, reason)
         if before == state:
             return
@@ -141,9 +142,10 @@ class Alarms:
                 )
             elif service == "autoscaling":
                 self.kernel.ports.scaling.execute_policy(action, alarm.name, alarm.alarm_arn, change.new)
-        except AwsError as error:
+        except (AwsError, OSError) as error:
             log.warning("alarm %s could not act on %s: %s", alarm.name, action, error)
-            remember(alarm, "Action", f"Failed to execute action {action}. {error.message}", "{}")
+            reason = error.message if isinstance(error, AwsError) else str(error)
+            remember(alarm, "Action", f"Failed to execute action {action}. {reason}", "{}")
         else:
             remember(alarm, "Action", f"Successfully executed action {action}", "{}")
 

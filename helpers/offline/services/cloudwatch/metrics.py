@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from moto.cloudwatch.models import cloudwatch_backends
 
+from helpers.offline.journals import Journal
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
 from helpers.offline.services.cloudwatch import expressions
 from helpers.offline.services.cloudwatch.series import STATISTICS, Key, Store, dimensions_of
@@ -28,11 +31,15 @@ PERCENTILE = re.compile(r"p(100(\.0{0,10})?|\d{1,2}(\.\d{0,10})?)")
 
 
 class Metrics:
-    """ports.metrics."""
+    """ports.metrics. What clients put is in a journal when they are told so; services' own metrics are not."""
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.stores: dict[str, Store] = {}
+        self.journal = Journal(kernel.workspace.dir / "state", "metrics", lambda: kernel.mark_dirty("metric data"))
+        self._journal_lock = threading.Lock()  # over the journal and the stores: each datum counts once
+        self._replay_from = 0
+        self._remove_former: Callable[[], None] = lambda: None
 
     def store(self, region: str) -> Store:
         found = self.stores.get(region)
@@ -55,7 +62,7 @@ class Metrics:
     ) -> None:
         key = (namespace, name, tuple(sorted(dimensions.items())))
         self.store(region).put(key, value, unit, time.time() if timestamp is None else timestamp, count)
-        self.kernel.mark_dirty("metrics")
+        self.kernel.mark_dirty("metric data")
 
     def alarm_states(self, account_id: str, region: str, names: Sequence[str]) -> dict[str, str]:
         alarms = cloudwatch_backends[account_id][region].alarms
@@ -70,7 +77,7 @@ class Metrics:
         return Answer(200, {"content-type": "application/x-amz-json-1.0"}, b"{}")
 
     def put_data(self, region: str, namespace: str, data: Iterable[Mapping[str, Any]]) -> None:
-        """All of the data or none. Raises AwsError for what CloudWatch does not take."""
+        """All of the data or none; kept when it returns. Raises AwsError for what CloudWatch does not take, OSError."""
         if namespace.startswith("AWS/"):
             raise AwsError("InvalidParameterValue", "The value AWS/ for parameter Namespace is invalid.")
         if not namespace:
@@ -82,12 +89,18 @@ class Metrics:
             )
         now = time.time()
         checked = [check(number, datum, now) for number, datum in enumerate(data, start=1)]
+        record = pickle.dumps((region, namespace, checked))
+        with self._journal_lock:
+            self.journal.append(record)
+            self._add(region, namespace, checked)
+        self.kernel.mark_dirty("metric data")
+
+    def _add(self, region: str, namespace: str, checked: Iterable[tuple[Mapping[str, Any], float]]) -> None:
         store = self.store(region)
         with store.lock:
             for datum, timestamp in checked:
                 key = (namespace, datum["MetricName"], dimensions_of(datum.get("Dimensions")))
                 add(store, key, datum, timestamp)
-        self.kernel.mark_dirty("metrics")
 
     def datapoints(
         self,
@@ -182,6 +195,24 @@ class Metrics:
     # --- kept over restarts -----------------------------------------------------------------------------------------
 
     def save(self) -> dict[str, Any]:
+        with self._journal_lock:
+            self._remove_former = self.journal.begin_next()
+            return {"journal": self.journal.number, "stores": self._saved_stores()}
+
+    def before_snapshot(self) -> Callable[[], None]:
+        """Returns what to do when the snapshot is written."""
+        return lambda: self._remove_former()
+
+    def load(self, kept: dict[str, Any]) -> None:
+        self._replay_from = kept["journal"]
+        self._load_stores(kept["stores"])
+
+    def replay(self) -> None:
+        """What was put after the snapshot."""
+        for record in self.journal.records(self._replay_from):
+            self._add(*pickle.loads(record))
+
+    def _saved_stores(self) -> dict[str, Any]:
         kept = {}
         for region, store in list(self.stores.items()):
             store.prune()
@@ -195,7 +226,7 @@ class Metrics:
                 }
         return kept
 
-    def load(self, kept: dict[str, Any]) -> None:
+    def _load_stores(self, kept: dict[str, Any]) -> None:
         for region, held in kept.items():
             store = self.store(region)
             for key, (unit, buckets) in held.items():

@@ -37,6 +37,7 @@ def install(kernel: Kernel) -> None:
     kernel.hot("events", "PutTargets", control.put_targets, blocking=True)
     kernel.hot("events", "PutEvents", control.put_events, blocking=True)
     kernel.hot("events", "TestEventPattern", control.test_event_pattern, blocking=True)
-    kernel.durable("event deliveries", bus.save, bus.load)
+    kernel.on_start(bus.recover)
+    kernel.synced(bus.outbox.sync)
     kernel.every(TICK_S, bus.tick, name="event deliveries")
     kernel.every(SCHEDULE_TICK_S, bus.tick_schedules, name="event schedules")

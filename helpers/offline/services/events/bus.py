@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,7 +17,9 @@ from weakref import WeakKeyDictionary
 from moto.events.models import Rule, events_backends
 
 from helpers.offline import patterns, service_roles
+from helpers.offline.identifiers import random_uuid
 from helpers.offline.kernel import AwsError, Kernel
+from helpers.offline.outbox import Outbox
 from helpers.offline.services.events import schedule
 from helpers.offline.services.events.input import input_of
 
@@ -42,6 +44,7 @@ class Delivery:
     began: float
     attempts: int = 0
     due: float = 0.0
+    id: str = field(default_factory=random_uuid)
 
 
 class Bus:
@@ -49,6 +52,7 @@ class Bus:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self.outbox = Outbox(kernel.workspace.dir / "state" / "events.outbox")
         self._waiting: list[Delivery] = []
         self._lock = threading.Lock()
         self._due: WeakKeyDictionary[Rule, float] = WeakKeyDictionary()
@@ -63,7 +67,10 @@ class Bus:
         detail: dict[str, Any],
         resources: list[str],
     ) -> None:
-        self.publish(self.event(region, source, detail_type, detail, resources))
+        try:
+            self.publish(self.event(region, source, detail_type, detail, resources))
+        except OSError as error:  # nobody is there to be told
+            log.error("an event of %s waits, and a crash would lose it: %s", source, error)
 
     def event(
         self,
@@ -88,16 +95,28 @@ class Bus:
         }
 
     def publish(self, event: dict[str, Any]) -> None:
-        """To the targets of every enabled rule whose pattern the event matches."""
+        """To the targets of every enabled rule whose pattern the event matches.
+
+        What could not be delivered is kept for later when this returns. Raises OSError where it cannot be kept.
+        """
+        failed = None
         for rule in self._rules(event["region"]):
             pattern = rule.event_pattern.get_pattern()
             if rule.state == "ENABLED" and pattern and patterns.matches(pattern, event):
-                self.send(rule, event)
+                failed = self.send(rule, event) or failed
+        if failed is not None:
+            raise failed
 
-    def send(self, rule: Rule, event: dict[str, Any]) -> None:
+    def send(self, rule: Rule, event: dict[str, Any]) -> OSError | None:
+        """Tries every target. Returns why what failed could not be kept for later, where it could not."""
+        failed = None
         for target in list(rule.targets):
             text = input_of(target, event)
-            self._attempt(Delivery(event["region"], rule.arn, target, text, event, time.time()))
+            try:
+                self._attempt(Delivery(event["region"], rule.arn, target, text, event, time.time()))
+            except OSError as error:
+                failed = error
+        return failed
 
     def tick(self) -> None:
         """What failed for a passing reason, once more."""
@@ -106,7 +125,13 @@ class Bus:
             due = [one for one in self._waiting if one.due <= now]
             self._waiting = [one for one in self._waiting if one.due > now]
         for delivery in due:
-            self._attempt(delivery)
+            try:
+                self._attempt(delivery)
+            except OSError as error:  # then it stands in the outbox as it was
+                log.warning("%s waits: %s", delivery.rule_arn, error)
+                with self._lock:
+                    if delivery not in self._waiting:
+                        self._waiting.append(delivery)
 
     # --- schedules ----------------------------------------------------------------------------------------------------
 
@@ -139,6 +164,7 @@ class Bus:
     # --- targets ------------------------------------------------------------------------------------------------------
 
     def _attempt(self, delivery: Delivery) -> None:
+        """Raises OSError where it failed and could not be kept for later; in this process it waits nevertheless."""
         delivery.attempts += 1
         try:
             self._deliver(delivery)
@@ -150,8 +176,11 @@ class Bus:
                 status = 500
             log.warning("%s could not reach %s: %s", delivery.rule_arn, delivery.target["Arn"], error)
             passes = status >= 500 and status != 501
-            if not passes or not self._put_off(delivery):
-                self._to_dead_letter_queue(delivery, code, message, exhausted=passes)
+            if passes and self._put_off(delivery):
+                return
+            self._to_dead_letter_queue(delivery, code, message, exhausted=passes)
+        if delivery.attempts > 1:
+            self.outbox.done(delivery.id)
 
     def _put_off(self, delivery: Delivery) -> bool:
         """Whether there is another attempt."""
@@ -164,7 +193,7 @@ class Bus:
             return False
         with self._lock:
             self._waiting.append(delivery)
-        self.kernel.mark_dirty("event deliveries")
+        self.outbox.put(delivery.id, delivery)
         return True
 
     def _deliver(self, delivery: Delivery) -> None:
@@ -215,10 +244,7 @@ class Bus:
 
     # --- kept over restarts -----------------------------------------------------------------------------------------
 
-    def save(self) -> list[Delivery]:
+    def recover(self) -> None:
+        """What an earlier process left."""
         with self._lock:
-            return list(self._waiting)
-
-    def load(self, kept: list[Delivery]) -> None:
-        with self._lock:
-            self._waiting = list(kept)
+            self._waiting = self.outbox.left()

@@ -6,7 +6,6 @@ import base64
 import binascii
 import json
 
-from helpers.offline.journals import SYNC_S
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
 from helpers.offline.services.firehose.control import Control
 from helpers.offline.services.firehose.delivery import TICK_S, Delivery
@@ -100,5 +99,5 @@ def install(kernel: Kernel) -> None:
     kernel.hot("firehose", "DescribeDeliveryStream", control.describe, blocking=True)
     kernel.on_start(delivery.recover)
     kernel.every(TICK_S, delivery.tick, name="firehose delivery")
-    kernel.every(SYNC_S, delivery.sync, name="sync of Firehose's journals")
+    kernel.synced(delivery.sync)
     kernel.on_stop(delivery.flush)

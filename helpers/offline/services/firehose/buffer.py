@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.offline.journals import flush_to_disk
+from helpers.offline.records import flush_to_disk
 from helpers.offline.services.firehose.journal import Journal, read
 from helpers.offline.services.firehose.quota import Quota
 

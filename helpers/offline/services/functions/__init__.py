@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from helpers.offline.journals import SYNC_S
 from helpers.offline.kernel import Invocation, Kernel, Support
 from helpers.offline.services.functions import lookup, seam
 from helpers.offline.services.functions.control import Control
@@ -95,5 +94,5 @@ def install(kernel: Kernel) -> None:
     kernel.on_start(events.start)
     kernel.on_stop(service.stop)
     kernel.on_stop(events.stop)
-    kernel.every(SYNC_S, events.journal.sync, name="sync of Lambda's events")
+    kernel.synced(events.outbox.sync)
     kernel.every(30, service.pool.reap, name="lambda-reaper")

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import errno
 import json
 import logging
-import os
-import threading
 import time
 import uuid
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
-from helpers.offline.journals import flush_to_disk
 from helpers.offline.kernel import AwsError, Kernel
+from helpers.offline.outbox import Outbox
 from helpers.offline.services.functions import destinations, lookup
 from helpers.offline.services.functions.environment import Outcome
 from helpers.offline.services.functions.pool import Throttled
@@ -28,12 +24,12 @@ log = logging.getLogger("offline.lambda")
 # AWS waits one minute before the second attempt and two before the third; offline a minute is a second.
 RETRY_DELAYS_S = (1.0, 2.0)
 MAXIMUM_RETRIES = 2
-REWRITE_BYTES = 8 << 20  # a journal of this size is written anew, without what is done
+LONGEST_PAUSE_S = 20.0
 
 
 @dataclass(slots=True)
 class Event:
-    """One asynchronous invocation, as it stands in the journal."""
+    """One asynchronous invocation, as it stands in the outbox."""
 
     id: str
     function: str  # ARN, with version or alias where it was called with one
@@ -42,117 +38,22 @@ class Event:
     attempts: int = 0
 
 
-class Journal:
-    """Events that are not done yet, in a file that a killed server leaves behind whole but for its last line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.Lock()
-        self._open: dict[str, Event] = {}
-        self._file: int | None = None
-        self._size = 0
-        self._is_unsynced = False
-
-    def unfinished(self) -> list[Event]:
-        """What an earlier server left, which stays in the journal until it is done."""
-        with self._lock:
-            if self.path.exists():
-                for line in self.path.read_bytes().splitlines():
-                    try:
-                        record = json.loads(line)
-                    except ValueError:  # torn by the kill: was never acknowledged
-                        continue
-                    if "done" in record:
-                        self._open.pop(record["done"], None)
-                    else:
-                        self._open[record["id"]] = Event(**record)
-                try:
-                    self._rewrite()
-                except OSError as error:  # a torn last line then stays, and the next record begins after it
-                    log.error("the journal of events could not be written anew: %s", error)
-                    with contextlib.suppress(OSError):
-                        self._append_line(b"\n")
-            return list(self._open.values())
-
-    def add(self, event: Event) -> None:
-        """It is on disk when this returns. Raises OSError where it cannot be."""
-        with self._lock:
-            self._append(asdict(event))
-            self._open[event.id] = event
-
-    def done(self, event: Event) -> None:
-        with self._lock:
-            self._open.pop(event.id, None)
-            try:
-                self._append({"done": event.id})
-            except OSError as error:  # then it is run once more after a crash, which at least once allows
-                log.error("event %s is done, which could not be noted: %s", event.id, error)
-            if self._size > (REWRITE_BYTES if self._open else 0):
-                self._rewrite()
-
-    def close(self) -> None:
-        with self._lock:
-            self._close()
-
-    def _append(self, record: dict[str, Any]) -> None:
-        self._append_line(json.dumps(record).encode() + b"\n")
-
-    def _append_line(self, line: bytes) -> None:
-        if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._size = os.fstat(self._file).st_size
-        if os.write(self._file, line) < len(line):  # the disk is full
-            os.ftruncate(self._file, self._size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-        self._size += len(line)
-        self._is_unsynced = True
-
-    def sync(self) -> None:
-        """What was added by now survives a power failure too. Raises OSError."""
-        with self._lock:
-            if self._file is None or not self._is_unsynced:
-                return
-            descriptor, self._is_unsynced = os.dup(self._file), False
-        try:
-            flush_to_disk(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def _rewrite(self) -> None:
-        """With the open events alone; whole or not at all. Without any, the file is emptied in place."""
-        if not self._open and self._file is not None:
-            os.ftruncate(self._file, 0)
-            return
-        fresh = self.path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        fresh.touch(0o600)
-        fresh.write_bytes(b"".join(json.dumps(asdict(event)).encode() + b"\n" for event in self._open.values()))
-        os.replace(fresh, self.path)
-        self._close()
-
-    def _close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-
 class EventQueue:
     """Runs events on the service's own loop, so that the caller is answered at once."""
 
     def __init__(self, kernel: Kernel, service: FunctionService) -> None:
         self.kernel = kernel
         self.service = service
-        self.journal = Journal(service.directory / "events.journal")
+        self.outbox = Outbox(service.directory / "events.outbox")
         self._stopping = False
 
     def start(self) -> None:
-        for event in self.journal.unfinished():
+        for event in self.outbox.left():
             self.service.from_thread(self._work(event))
 
     def stop(self) -> None:
         self._stopping = True
-        self.journal.close()
+        self.outbox.close()
 
     def invoke_async(self, function_arn: str, payload: bytes, *, source_principal: str, source_arn: str | None) -> None:
         """For other services. Raises AwsError where the function is unknown or its policy does not let them."""
@@ -167,21 +68,21 @@ class EventQueue:
         self.put(target.invoked_arn, payload)
 
     def put(self, function_arn: str, payload: bytes) -> str:
-        """Queues an event; it is in the journal when this returns. Returns the request's id."""
+        """Queues an event; it is in the outbox when this returns. Returns the request's id. Raises OSError."""
         event = Event(str(uuid.uuid4()), function_arn, base64.b64encode(payload).decode(), time.time())
-        self.journal.add(event)
+        self.outbox.put(event.id, event)
         self.service.from_thread(self._work(event))
         return event.id
 
     async def _work(self, event: Event) -> None:
         try:
-            await self._attempt_all(event)
+            await _patiently(lambda: self._attempt_all(event), event)
         except asyncio.CancelledError:
             raise
         except Exception:
             log.exception("event %s for %s failed", event.id, event.function)
         if not self._stopping:
-            self.journal.done(event)
+            self.outbox.done(event.id)
 
     async def _attempt_all(self, event: Event) -> None:
         payload = base64.b64decode(event.payload)
@@ -192,11 +93,11 @@ class EventQueue:
                 log.warning("event %s dropped: %s", event.id, error.message)
                 return
             config = _event_invoke_config(target.function)
-            event.attempts += 1
             try:
                 outcome = await self.service.run(target, payload, request_id=event.id, wait=True)
             except Throttled:  # reserved concurrency 0: nothing runs at all
                 outcome = None
+            event.attempts += 1
             if outcome is not None and not outcome.error:
                 await self._send(target, event, outcome, config, "OnSuccess", "Success")
                 return
@@ -216,17 +117,18 @@ class EventQueue:
     ) -> None:
         destination = ((config.get("DestinationConfig") or {}).get(which) or {}).get("Destination")
         letters = (getattr(target.function, "dead_letter_config", None) or {}).get("TargetArn")
-        loop = asyncio.get_running_loop()
         if destination:
             record = _invocation_record(target, event, outcome, condition)
-            await loop.run_in_executor(
-                self.kernel.blocking_pool, self._deliver, target, destination, json.dumps(record), record, {}
-            )
+            await self._deliver_patiently(event, target, destination, json.dumps(record), record, {})
         if letters and which == "OnFailure":
             document = json.loads(outcome.payload) if outcome else {}
             attributes = {"RequestID": event.id, "ErrorCode": "200", "ErrorMessage": document.get("errorMessage", "")}
             text = base64.b64decode(event.payload).decode("utf-8", "replace")
-            await loop.run_in_executor(self.kernel.blocking_pool, self._deliver, target, letters, text, {}, attributes)
+            await self._deliver_patiently(event, target, letters, text, {}, attributes)
+
+    async def _deliver_patiently(self, event: Event, *what: Any) -> None:
+        run = asyncio.get_running_loop().run_in_executor
+        await _patiently(lambda: run(self.kernel.blocking_pool, self._deliver, *what), event)
 
     def _deliver(
         self, target: lookup.Target, arn: str, text: str, record: dict[str, Any], attributes: dict[str, str]
@@ -255,6 +157,21 @@ class EventQueue:
             )
         else:
             log.warning("destination %s: offline, events go on to SNS, SQS, Lambda and EventBridge", arn)
+
+
+async def _patiently(attempt: Callable[[], Awaitable[None]], event: Event) -> None:
+    """Until it does not fail for this computer's sake (a disk that is full): an accepted event waits for better times.
+
+    On AWS such errors of the service itself are tried again for hours too.
+    """
+    pause_s = 1.0
+    while True:
+        try:
+            return await attempt()
+        except OSError as error:
+            log.warning("event %s for %s waits: %s", event.id, event.function, error)
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
 def _event_invoke_config(function: Any) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
+import pickle
 import threading
 import time
 from collections.abc import Sequence
@@ -13,11 +15,13 @@ from moto.logs import models
 from moto.logs.models import LogsBackend, LogStream, logs_backends
 
 from helpers.offline import fallthrough
+from helpers.offline.journals import Journal
 from helpers.offline.kernel import Answer, Call, Kernel, Support
 from helpers.offline.services.logs import filter_pattern, retention
 
 EVENTS_PER_STREAM = 20_000  # the oldest are dropped: AWS keeps all of them, a laptop need not
 RETENTION_S = 30
+log = logging.getLogger("offline.logs")
 
 _NOTE = f"the newest {EVENTS_PER_STREAM:,} events of a stream are kept"
 OPERATIONS: dict[str, Support] = {
@@ -41,39 +45,84 @@ OPERATIONS: dict[str, Support] = {
 }
 
 
-class LogsPort:
-    """ports.logs."""
+class EventJournal:
+    """What was written to log streams since the last snapshot of Logs: an event is there before who put it is told."""
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self.journal = Journal(kernel.workspace.dir / "state", "logs", lambda: kernel.mark_dirty("logs"))
+        self._lock = threading.Lock()
+        self._replay_from = 0
+        self._put_log_events = LogStream.put_log_events
+
+    def attach(self) -> None:
+        """Streams note what is put into them, whoever puts it, and drop their oldest events."""
+        LogStream.put_log_events = lambda stream, log_events: self.put(stream, log_events)
+
+    def put(self, stream: LogStream, log_events: list[dict[str, Any]]) -> str:
+        """Raises OSError, and then nothing was put."""
+        place = (stream.region, stream.log_group.name, stream.log_stream_name)
+        with self._lock:
+            self.journal.append(pickle.dumps((*place, log_events)))
+            token = self.add(stream, log_events)
+        self.kernel.mark_dirty("logs")
+        return token
+
+    def add(self, stream: LogStream, log_events: list[dict[str, Any]]) -> str:
+        """To what is in memory alone."""
+        token = self._put_log_events(stream, log_events)
+        del stream.events[:-EVENTS_PER_STREAM]
+        return token
+
+    def save(self) -> int:
+        """The number of the file to replay from. The gate of Logs is closed: nothing is put meanwhile."""
+        return self.journal.number
+
+    def load(self, number: int) -> None:
+        self._replay_from = number
+
+    def replay(self) -> None:
+        """What was put after the snapshot."""
+        for record in self.journal.records(self._replay_from):
+            try:
+                region, group, stream, log_events = pickle.loads(record)
+                self.add(stream_of(self.kernel.account_id, region, group, stream), log_events)
+            except Exception:
+                log.exception("a record of the journal of log events cannot be used")
+
+
+class LogsPort:
+    """ports.logs."""
+
+    def __init__(self, kernel: Kernel, journal: EventJournal) -> None:
+        self.kernel = kernel
+        self.journal = journal
         self._lock = threading.Lock()
 
     def write(self, account_id: str, region: str, group: str, stream: str, lines: Sequence[str]) -> None:
-        """Appends `lines` as events of this moment."""
+        """Appends `lines` as events of this moment. While the disk is full they are in memory alone."""
         if not lines:
             return
         now = int(time.time() * 1000)
-        with self._lock:
-            backend: LogsBackend = logs_backends[account_id][region]
-            if group not in backend.groups:
-                backend.create_log_group(group, tags={})
-            held = backend.groups[group]
-            if stream not in held.streams:
-                held.create_log_stream(stream)
-            held.streams[stream].put_log_events([{"timestamp": now, "message": line or " "} for line in lines])
-        self.kernel.mark_dirty("logs")
+        events = [{"timestamp": now, "message": line or " "} for line in lines]
+        with self.kernel.gates["logs"].passing(), self._lock:
+            held = stream_of(account_id, region, group, stream)
+            try:
+                self.journal.put(held, events)
+            except OSError as error:
+                log.error("lines of %s would not survive a crash now: %s", group, error)
+                self.journal.add(held, events)
 
 
-def bound_streams() -> None:
-    """Streams drop their oldest events, whoever writes them."""
-    put_log_events = LogStream.put_log_events
-
-    def put_and_drop(self: LogStream, log_events: list[dict[str, Any]]) -> str:
-        token = put_log_events(self, log_events)
-        del self.events[:-EVENTS_PER_STREAM]
-        return token
-
-    LogStream.put_log_events = put_and_drop
+def stream_of(account_id: str, region: str, group: str, stream: str) -> LogStream:
+    """Makes the group and the stream where they are missing."""
+    backend: LogsBackend = logs_backends[account_id][region]
+    if group not in backend.groups:
+        backend.create_log_group(group, tags={})
+    held = backend.groups[group]
+    if stream not in held.streams:
+        held.create_log_stream(stream)
+    return held.streams[stream]
 
 
 class Filter:
@@ -90,9 +139,15 @@ def filter_log_events(call: Call) -> Answer:
 
 
 def install(kernel: Kernel) -> None:
-    bound_streams()
+    journal = EventJournal(kernel)
+    journal.attach()
+    kernel.durable("log journal", journal.save, journal.load)
+    kernel.before_snapshot["logs"] = [journal.journal.begin_next]
+    kernel.on_start(journal.replay)
+    kernel.synced(journal.journal.sync)
+    kernel.kept_by("logs", "PutLogEvents", lambda call: None)  # the streams themselves have noted it
     models.EventMessageFilter = Filter
     kernel.hot("logs", "FilterLogEvents", filter_log_events, blocking=True)
-    kernel.ports.logs = LogsPort(kernel)
+    kernel.ports.logs = LogsPort(kernel, journal)
     kernel.hot("logs", "PutRetentionPolicy", retention.put_retention_policy, blocking=True)
     kernel.every(RETENTION_S, functools.partial(retention.expire, kernel), name="log retention")

@@ -8,7 +8,6 @@ import shutil
 from urllib.parse import parse_qs
 
 from helpers.offline import fallthrough, uploads
-from helpers.offline.journals import SYNC_S
 from helpers.offline.kernel import Answer, Call, Kernel, Support
 from helpers.offline.services.s3.download import get_object
 from helpers.offline.services.s3.files import REMOVED_AFTER_S, STORE, arriving, keep_objects_in_files
@@ -108,7 +107,7 @@ def install(kernel: Kernel) -> None:
         kernel.mark_dirty("s3")
 
     kernel.on_start(take_back)
-    kernel.every(SYNC_S, journal.journal.sync, name="sync of S3's journal")
+    kernel.synced(journal.journal.sync)
     kernel.every(REMOVED_AFTER_S, STORE.remove_due, name="removal of deleted objects")
     kernel.on_stop(lambda: kernel.mark_dirty("s3"))
 

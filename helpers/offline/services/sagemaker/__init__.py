@@ -109,6 +109,8 @@ def install(kernel: Kernel) -> None:
     kernel.on_start(endpoints.recover)
     kernel.on_stop(jobs.end)
     kernel.on_stop(metrics.flush)
+    kernel.on_start(capture.recover)
     kernel.on_stop(capture.flush)
+    kernel.synced(capture.outbox.sync)
     kernel.every(0.25, metrics.flush, name="sagemaker-metrics")
     kernel.every(5.0, capture.flush, name="sagemaker-capture")

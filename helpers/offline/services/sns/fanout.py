@@ -11,6 +11,7 @@ from moto.sns.models import Subscription, Topic, sns_backends
 
 from helpers.offline import resource_policies, service_roles
 from helpers.offline.kernel import AwsError, Kernel
+from helpers.offline.outbox import Outbox
 from helpers.offline.resource_policies import Source
 from helpers.offline.services.sns import filters, retries
 from helpers.offline.services.sns.message import Message
@@ -25,7 +26,8 @@ class Fanout:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.retries = Retries(self.try_again, lambda: kernel.mark_dirty("sns retries"))
+        self.outbox = Outbox(kernel.workspace.dir / "state" / "sns.outbox")
+        self.retries = Retries(self.try_again, self.outbox)
 
     def publish(
         self,
@@ -97,11 +99,12 @@ class Fanout:
         if subscription is None:
             return True
         try:
-            self._deliver(topic, subscription, pending.messages)
-        except AwsError as error:
-            if passes(error) and pending.failures < retries.RETRIES:
-                return False
-            self._to_dead_letter_queue(topic, subscription, pending.messages)
+            try:
+                self._deliver(topic, subscription, pending.messages)
+            except AwsError as error:
+                if passes(error) and pending.failures < retries.RETRIES:
+                    return False
+                self._to_dead_letter_queue(topic, subscription, pending.messages)
         except OSError as error:
             log.warning("%s waits: %s", pending.subscription_arn, error)
             return False

@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from helpers.offline.identifiers import random_uuid
+from helpers.offline.outbox import Outbox
 from helpers.offline.services.sns.message import Message
 
 IMMEDIATE, PRE_BACKOFF, BACKOFF, POST_BACKOFF = 3, 2, 10, 100_000
@@ -38,21 +39,28 @@ class Pending:
     messages: list[Message]
     failures: int = 1
     due: float = field(default_factory=time.time)
+    id: str = field(default_factory=random_uuid)
 
 
 class Retries:
     """`again(pending)` tries once more; it returns whether that was the end of it."""
 
-    def __init__(self, again: Callable[[Pending], bool], changed: Callable[[], None]) -> None:
+    def __init__(self, again: Callable[[Pending], bool], outbox: Outbox) -> None:
         self._again = again
-        self._changed = changed
+        self._outbox = outbox
         self._waiting: list[Pending] = []
         self._lock = threading.Lock()
 
+    def recover(self) -> None:
+        """What an earlier process left."""
+        with self._lock:
+            self._waiting = self._outbox.left()
+
     def put(self, pending: Pending) -> None:
+        """It is tried until it is done, after a crash too, when this returns. Raises OSError."""
+        self._outbox.put(pending.id, pending)
         with self._lock:
             self._waiting.append(pending)
-        self._changed()
 
     def tick(self) -> None:
         now = time.time()
@@ -68,13 +76,4 @@ class Retries:
             else:
                 with self._lock:
                     self._waiting.remove(pending)
-        if due:
-            self._changed()
-
-    def save(self) -> list[Pending]:
-        with self._lock:
-            return list(self._waiting)
-
-    def load(self, kept: Any) -> None:
-        with self._lock:
-            self._waiting = list(kept)
+                self._outbox.done(pending.id)

@@ -8,7 +8,6 @@ from typing import Any
 from moto.sqs.models import sqs_backends
 
 from helpers.offline import resource_policies
-from helpers.offline.journals import SYNC_S
 from helpers.offline.kernel import AwsError, Kernel, Support
 from helpers.offline.resource_policies import Source
 
@@ -73,5 +72,5 @@ def install(kernel: Kernel) -> None:
         kernel.kept_by("sqs", operation, lambda call: None)  # the queues themselves have noted it
     kernel.before_snapshot["sqs"] = [journal.journal.begin_next]
     kernel.on_start(journal.replay)
-    kernel.every(SYNC_S, journal.journal.sync, name="sync of SQS's journal")
+    kernel.synced(journal.journal.sync)
     kernel.on_stop(lambda: kernel.mark_dirty("sqs"))
