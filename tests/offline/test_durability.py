@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import re
+import time
 
 import psutil
 import pytest
@@ -92,6 +94,118 @@ def test_what_was_written_twice_since_the_last_snapshot_keeps_its_bytes(workspac
     whole = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
     s3.complete_multipart_upload(**place, MultipartUpload=whole)
     assert s3.get_object(Bucket="twice", Key="open")["Body"].read() == b"yy"
+
+
+def test_metric_values_and_log_events_that_were_acknowledged_count_once_after_every_kill(workspace_dir, start_offline):
+    """Once, not twice: a value that is added up again would be as wrong as one that is lost."""
+    offline = start_offline(workspace_dir)
+    offline.client("logs").create_log_group(logGroupName="/kept")
+    offline.client("logs").create_log_stream(logGroupName="/kept", logStreamName="one")
+    begun, wanted = time.time(), 0
+    for turn in range(3):
+        cloudwatch, logs = offline.client("cloudwatch"), offline.client("logs")
+        for number in range(20):
+            cloudwatch.put_metric_data(Namespace="Kept", MetricData=[{"MetricName": "m", "Value": 1.0}])
+            event = {"timestamp": int(time.time() * 1000), "message": f"{turn}-{number}"}
+            logs.put_log_events(logGroupName="/kept", logStreamName="one", logEvents=[event])
+        wanted += 20
+        if turn:
+            cloudwatch.put_dashboard(DashboardName="d", DashboardBody='{"widgets": []}')  # takes a snapshot at once
+            logs.put_retention_policy(logGroupName="/kept", retentionInDays=1)
+        kill(offline)
+        offline = start_offline(workspace_dir)
+    found = offline.client("cloudwatch").get_metric_statistics(
+        Namespace="Kept",
+        MetricName="m",
+        StartTime=begun - 60,
+        EndTime=time.time() + 60,
+        Period=3600,
+        Statistics=["Sum", "SampleCount"],
+    )["Datapoints"]
+    assert sum(one["Sum"] for one in found) == sum(one["SampleCount"] for one in found) == wanted
+    events = offline.client("logs").get_log_events(logGroupName="/kept", logStreamName="one", startFromHead=True)
+    told = [f"{turn}-{number}" for turn in range(3) for number in range(20)]
+    assert [event["message"] for event in events["events"]] == told
+
+
+def test_what_waits_for_another_attempt_survives_kill_9(workspace_dir, start_offline, eventually):
+    """A stream that takes no more for some seconds, behind a topic and behind a rule; all was acknowledged."""
+    offline = start_offline(workspace_dir)
+    s3, iam, sns, firehose, events = (offline.client(name) for name in ("s3", "iam", "sns", "firehose", "events"))
+    s3.create_bucket(Bucket="kept")
+    services = [f"{name}.amazonaws.com" for name in ("firehose", "sns", "events")]
+    trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="kept", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="kept", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    stream = firehose.create_delivery_stream(
+        DeliveryStreamName="kept",
+        ExtendedS3DestinationConfiguration={
+            "BucketARN": "arn:aws:s3:::kept",
+            "RoleARN": role,
+            "BufferingHints": {"SizeInMBs": 128, "IntervalInSeconds": 1},
+        },
+    )["DeliveryStreamARN"]
+    topic = sns.create_topic(Name="kept")["TopicArn"]
+    raw = {"SubscriptionRoleArn": role, "RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=topic, Protocol="firehose", Endpoint=stream, Attributes=raw)
+    events.put_rule(Name="kept", EventPattern='{"source": ["kept"]}')
+    target = {"Id": "1", "Arn": stream, "RoleArn": role, "InputPath": "$.detail"}
+    events.put_targets(Rule="kept", Targets=[target])
+    eventually(lambda: is_active(firehose, "kept"))
+    full = [{"Data": b"." * 512 * 1024}] * 8
+    while not firehose.put_record_batch(DeliveryStreamName="kept", Records=full)["FailedPutCount"]:
+        pass
+    for number in range(12):
+        sns.publish(TopicArn=topic, Message=f"topic-{number} " + "x" * 200_000)
+        detail = json.dumps({"text": f"rule-{number} " + "x" * 200_000})
+        entry = {"Source": "kept", "DetailType": "d", "Detail": detail}
+        assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    kill(offline)
+    waiting = {name: (workspace_dir / "state" / f"{name}.outbox").stat().st_size for name in ("sns", "events")}
+    assert all(size > 100_000 for size in waiting.values()), waiting  # else this test tells nothing
+    s3 = start_offline(workspace_dir).client("s3")
+
+    def delivered():
+        found = s3.list_objects_v2(Bucket="kept").get("Contents", [])
+        text = b"".join(s3.get_object(Bucket="kept", Key=one["Key"])["Body"].read() for one in found).decode()
+        return set(re.findall(r"(?:topic|rule)-\d+(?= )", text))
+
+    wanted = {f"{path}-{number}" for path in ("topic", "rule") for number in range(12)}
+    eventually(lambda: delivered() >= wanted, 60)
+
+
+def is_active(firehose, name):
+    described = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+    return described["DeliveryStreamStatus"] == "ACTIVE"
+
+
+def test_an_alarms_state_that_was_told_is_not_forgotten(workspace_dir, start_offline, eventually):
+    offline = start_offline(workspace_dir)
+    cloudwatch = offline.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName="kept",
+        Namespace="Kept",
+        MetricName="m",
+        Statistic="Sum",
+        Period=10,
+        EvaluationPeriods=1,
+        Threshold=0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    cloudwatch.put_metric_data(Namespace="Kept", MetricData=[{"MetricName": "m", "Value": 1.0, "StorageResolution": 1}])
+
+    def told(client):
+        return client.describe_alarms(AlarmNames=["kept"])["MetricAlarms"][0]["StateUpdatedTimestamp"]
+
+    created = told(cloudwatch)
+    changed = eventually(lambda: told(cloudwatch) if told(cloudwatch) != created else None, 30)
+    history = cloudwatch.describe_alarm_history(AlarmName="kept", HistoryItemType="StateUpdate")["AlarmHistoryItems"]
+    kill(offline)
+    again = start_offline(workspace_dir).client("cloudwatch")
+    kept = again.describe_alarm_history(AlarmName="kept", HistoryItemType="StateUpdate")["AlarmHistoryItems"]
+    assert history and kept[-len(history) :] == history
+    assert told(again) >= changed
 
 
 def test_state_of_another_version_is_set_aside_with_a_clear_word(workspace_dir, start_offline, offline_command):

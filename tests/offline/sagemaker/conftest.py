@@ -124,10 +124,12 @@ class SageMaker:
             time.sleep(0.05)
         return found
 
-    def deploy(self, data_url: str, image: str = XGBOOST, **environment: str) -> str:
+    def deploy(self, data_url: str, image: str = XGBOOST, **more) -> str:
+        """`more`: variables of the container, and DataCaptureConfig."""
         name = f"endpoint-{uuid.uuid4().hex[:8]}"
-        self.model(name, data_url, image, **environment)
-        self.config(name, ("AllTraffic", name, 1.0))
+        capture = {key: more.pop(key) for key in ("DataCaptureConfig",) if key in more}
+        self.model(name, data_url, image, **more)
+        self.config(name, ("AllTraffic", name, 1.0), **capture)
         self.client.create_endpoint(EndpointName=name, EndpointConfigName=name)
         self.settled(name)
         return name

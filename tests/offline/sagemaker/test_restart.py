@@ -1,5 +1,6 @@
-"""After `kill -9`: endpoints serve again, jobs that were running have failed and say why, no process is left over."""
+"""After `kill -9`: endpoints serve again, what they captured comes to S3, jobs say why they failed, nobody is left."""
 
+import base64
 import json
 
 import psutil
@@ -34,6 +35,15 @@ def test_a_killed_server_serves_again_and_says_what_became_of_its_jobs(lonely, s
     lonely.client.create_training_job(**request)
     name, directory = request["TrainingJobName"], lonely.offline.directory
     eventually(lambda: lonely.client.describe_training_job(TrainingJobName=name)["SecondaryStatus"] == "Training")
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": "s3://lonely/captured",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
+    watched = lonely.deploy(job["ModelArtifacts"]["S3ModelArtifacts"], DataCaptureConfig=capture)
+    for number in range(20):
+        lonely.ask(watched, f"{number},7")
     config = lonely.client.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
     described = lonely.client.describe_endpoint_config(EndpointConfigName=config)
     lonely.client.delete_endpoint_config(EndpointConfigName=config)  # which does not touch what serves
@@ -51,5 +61,10 @@ def test_a_killed_server_serves_again_and_says_what_became_of_its_jobs(lonely, s
     assert (
         again.client.describe_training_job(TrainingJobName=job["TrainingJobName"])["TrainingJobStatus"] == "Completed"
     )
+    s3 = again.offline.client("s3")
+    kept = eventually(lambda: s3.list_objects_v2(Bucket="lonely", Prefix=f"captured/{watched}/").get("Contents"))
+    text = b"".join(s3.get_object(Bucket="lonely", Key=one["Key"])["Body"].read() for one in kept).decode()
+    captured = [json.loads(line)["captureData"]["endpointInput"]["data"] for line in text.splitlines()]
+    assert {base64.b64decode(data).decode() for data in captured} == {f"{number},7" for number in range(20)}
     _, still_alive = psutil.wait_procs(children, timeout=10)
     assert still_alive == []

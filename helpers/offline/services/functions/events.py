@@ -25,6 +25,7 @@ log = logging.getLogger("offline.lambda")
 RETRY_DELAYS_S = (1.0, 2.0)
 MAXIMUM_RETRIES = 2
 LONGEST_PAUSE_S = 20.0
+OLDEST_S = 6 * 3600  # an event that cannot be run for so long is dropped, as on AWS
 
 
 @dataclass(slots=True)
@@ -169,6 +170,8 @@ async def _patiently(attempt: Callable[[], Awaitable[None]], event: Event) -> No
         try:
             return await attempt()
         except OSError as error:
+            if time.time() - event.queued_at > OLDEST_S:
+                raise
             log.warning("event %s for %s waits: %s", event.id, event.function, error)
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
