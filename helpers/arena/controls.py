@@ -53,6 +53,7 @@ class Controls:
                 "ticks": self._engine.pace.moments,
                 "late": self._engine.pace.late,
                 "stood_still": self._engine.pace.stood_still,
+                "trouble": self._engine.trouble,
             }
         )
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 
 from helpers.arena.caller import Caller
 from helpers.arena.journal import WRITE_EVERY_SECONDS, Journal
@@ -40,6 +41,7 @@ class Engine:
         self.frozen: list[dict] | None = None  # the ranking at the lock
         self.marks: list[tuple[float, str, str]] = []  # the store's, at hand while it is being written
         self.warm_up_ends = 0.0  # in the event loop's time
+        self.trouble = ""  # why the store cannot be written, while it cannot
         self._play: asyncio.Task | None = None
 
     @property
@@ -67,13 +69,17 @@ class Engine:
     async def __aexit__(self, *_: object) -> None:
         self._writer.cancel()
         await self._stop_playing()
-        await self.journal.write(self.row)
+        await self._write()
         self.threads.close()
 
     # what instructors do
 
     async def new_round(self, settings: Settings) -> RoundRow:
-        """Leave the current round as it is in the log and open another; entries stay."""
+        """Leave the current round as it is in the log and open another; entries stay.
+
+        Raises sqlite3.Error when the store cannot be written; the current round is then played on.
+        """
+        await self.journal.write(self.row)
         await self._stop_playing()
         await self.journal.write(self.row)
         self.row = self.store.add_round(settings)
@@ -84,21 +90,22 @@ class Engine:
         """Change the settings of a round that has not started. Raises RoundError."""
         if self.row.phase != Phase.OPEN:
             raise RoundError(f"Settings change before the start; this round is {self.row.phase}. Open a new one.")
-        self.row.settings = self.settings.with_changes(changes)
-        self.store.save_round(self.row)
+        row = replace(self.row, settings=self.settings.with_changes(changes))
+        self.store.save_round(row)
+        self.row = row
         self._everybody_enters()
         return self.settings
 
     async def start(self) -> None:
-        """Raises RoundError, e.g. when the stream cannot be made as the settings want it."""
+        """Raises RoundError, e.g. when the stream cannot be made as the settings want it, and sqlite3.Error."""
         phase = after(self.row.phase, "start")
         row, settings = self.row, self.settings
         stream = await self._make_stream()
         if row is not self.row or row.phase != Phase.OPEN or row.settings is not settings:
             raise RoundError("Somebody else has started the round, changed it or opened another.")
+        self.store.save_round(replace(row, phase=phase))
         self.stream, row.phase = stream, phase
         self.pace = self._new_pace()
-        self.store.save_round(row)
         self._start_playing()
 
     def pause(self) -> None:
@@ -111,13 +118,10 @@ class Engine:
         """Raises RoundError, and sqlite3.Error when the store still cannot be written."""
         if not self.row.paused:
             raise RoundError("The round is not paused.")
+        self.store.save_round(replace(self.row, paused=False))
         self.row.paused = False
-        try:
-            self.mark("resumed", "Goes on")
-        except sqlite3.Error:
-            self.row.paused = True
-            raise
         self.pace.resume(clock=self.row.phase in (Phase.LIVE, Phase.LOCKED))
+        self.mark("resumed", "Goes on")
 
     def lock(self) -> None:
         phase = after(self.row.phase, "lock")
@@ -158,10 +162,14 @@ class Engine:
         self.mark("conditions", f"Conditions changed: {self.settings.scenario.replace('_', ' ').lower()}")
 
     def mark(self, kind: str, text: str) -> None:
-        """Write down a moment of the round, with the round as it is now."""
+        """Write down a moment of the round, with the round as it is now; if the disk refuses, as soon as it can be."""
         self.row.clock = self.now
-        self.store.mark(self.row, kind, text)
         self.marks.append((self.row.clock, kind, text))
+        try:
+            self.store.mark(self.row, kind, text)
+        except sqlite3.Error as error:
+            self.journal.marked(self.row, kind, text)
+            self._refused(error)
         self.on_change()
 
     # who plays
@@ -285,25 +293,34 @@ class Engine:
         self.scores.advance(self.stream, self.now, everything=True)
         if self.row.phase == Phase.LIVE:
             self.lock()
-        self.row.finished = True
+        await self._write()  # a round that is over has all its answers in the log
+        self.row.finished, self.row.paused = True, False
         self.mark("finished", "The round is over")
-        await self.journal.write(self.row)
 
     # the log
 
     async def _write_regularly(self) -> None:
-        """When the disk refuses, hold the round rather than lose it."""
         while True:
             await asyncio.sleep(WRITE_EVERY_SECONDS)
             if self.clock.running:
                 self.row.clock = self.now
-            try:
-                await self.journal.write(self.row)
-            except sqlite3.Error as error:
-                log.error("the store cannot be written: %s", error)
-                if self.playing and not self.row.paused:
-                    self._hold()
-                    self.on_change()
+            await self._write()
+
+    async def _write(self) -> None:
+        try:
+            await self.journal.write(self.row)
+            self.trouble = ""
+        except sqlite3.Error as error:
+            self._refused(error)
+
+    def _refused(self, error: sqlite3.Error) -> None:
+        """The disk refuses: hold the round rather than lose it."""
+        if not self.trouble:
+            log.error("the store cannot be written: %s", error)
+        self.trouble = str(error)
+        if self.playing and not self.row.paused and not self.row.finished:
+            self._hold()
+            self.on_change()
 
     def _hold(self) -> None:
         self.row.paused = True

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.arena.scoring import Outcome, quantile, ranking
+from helpers.arena.scoring import LATENCIES_KEPT, Outcome, quantile, ranking
 from helpers.arena.store import EntryRow, RoundRow, Store
 
 COLUMNS = (
@@ -110,7 +110,7 @@ def standings_at(found: list[Course], clock: float, minimum: int) -> list[dict[s
     rows = []
     for entry, rank in ranking(scores, minimum):
         course, count = present[entry], counts[entry]
-        latencies = [x for x in course.latency_ms[max(0, count - 300) : count].tolist() if not math.isnan(x)]
+        latencies = [x for x in course.latency_ms[max(0, count - LATENCIES_KEPT) : count].tolist() if not math.isnan(x)]
         rows.append(
             {
                 "id": entry,

@@ -68,6 +68,7 @@ class RoundRow:
 
 _ENTRY = "id, alias, url, kind, token_hash, standing, entered_at"
 _ROUND = "id, settings, phase, clock, paused, finished, change_from, locked_clock, made_at"
+_MARK = "insert into marks (round, clock, kind, text) values (?, ?, ?, ?)"
 
 
 class Store:
@@ -177,19 +178,20 @@ class Store:
             ),
         )
 
-    def progress(self, row: RoundRow, interactions: Iterable[tuple], answers: Iterable[tuple]) -> None:
+    def progress(
+        self, row: RoundRow, interactions: Iterable[tuple], answers: Iterable[tuple], marks: Iterable[tuple] = ()
+    ) -> None:
         """Write what happened since the last call together with the clock, in one transaction."""
         with self._lock, self._db:
             self._db.executemany("insert or ignore into interactions values (?, ?, ?, ?, ?, ?, ?)", interactions)
             self._db.executemany("insert or ignore into answers values (?, ?, ?, ?, ?, ?)", answers)
+            self._db.executemany(_MARK, marks)
             self._save_round(row)
 
     def mark(self, row: RoundRow, kind: str, text: str) -> None:
         """Write a moment of the round at its clock together with the round as it is, in one transaction."""
         with self._lock, self._db:
-            self._db.execute(
-                "insert into marks (round, clock, kind, text) values (?, ?, ?, ?)", (row.id, row.clock, kind, text)
-            )
+            self._db.execute(_MARK, (row.id, row.clock, kind, text))
             self._save_round(row)
 
     def marks(self, round_id: int) -> list[tuple[float, str, str]]:

@@ -193,7 +193,8 @@ async function refresh() {
   const jitter = overview.jitter_p99_ms === null ? "" : `Questions leave within ${ms(overview.jitter_p99_ms)} ms of their time (p99). `;
   const times = (n) => (n === 1 ? "once" : `${n} times`);
   const stood = overview.stood_still ? `The arena stood still ${times(overview.stood_still)}. ` : "";
-  say($("health"), `${jitter}${stood}${overview.viewers === 1 ? "One page watches" : `${overview.viewers} pages watch`}. The arena calls: ${overview.allowed}.`);
+  const trouble = overview.trouble ? `The store cannot be written (${overview.trouble}): free space, then press Go on. ` : "";
+  say($("health"), `${trouble}${jitter}${stood}${overview.viewers === 1 ? "One page watches" : `${overview.viewers} pages watch`}. The arena calls: ${overview.allowed}.`);
   await log(state);
 }
 
