@@ -80,9 +80,9 @@ class Caller:
             if 300 <= response.status < 400:
                 response.close()
                 return Reply(Outcome.REDIRECT, None, None, response.status)
-            body = await _bounded(response)
+            body = await bounded_body(response)
             latency_ms = (time.perf_counter() - began) * 1000.0
-            if body is None:
+            if len(body) > BODY_BYTES:
                 response.close()
                 return Reply(Outcome.TOO_LONG, None, latency_ms, response.status)
         text = body[:200].decode("utf-8", "replace")
@@ -102,18 +102,14 @@ class Caller:
         return f"{base}{joint}{query}"
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body, or None as soon as it is longer than BODY_BYTES."""
-    if (response.content_length or 0) > BODY_BYTES:
-        return None
-    parts: list[bytes] = []
-    size = 0
+async def bounded_body(response: aiohttp.ClientResponse) -> bytes:
+    """The body, or, of one that is longer than BODY_BYTES, one byte more than that."""
+    body = b""
     async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > BODY_BYTES:
-            return None
-        parts.append(chunk)
-    return b"".join(parts)
+        body += chunk
+        if len(body) > BODY_BYTES:
+            break
+    return body[: BODY_BYTES + 1]
 
 
 def _is_forbidden(error: BaseException | None) -> bool:

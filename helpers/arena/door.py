@@ -17,11 +17,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from yarl import URL
 
+from helpers.arena.caller import bounded_body
 from helpers.arena.limits import Limiter
 
 PORT = 8766
 PER_SECOND = 100.0
-BODY_BYTES = 4096
 TIMEOUT_SECONDS = 15.0
 IDLE_SECONDS = 8 * 3600.0
 
@@ -50,9 +50,11 @@ class Door:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         watching = asyncio.create_task(self._watch_idleness())
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as self._session:
-            yield
-        watching.cancel()
+        try:
+            async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as self._session:
+                yield
+        finally:
+            watching.cancel()
 
     async def _watch_idleness(self) -> None:
         while time.monotonic() - self._asked < IDLE_SECONDS:
@@ -66,7 +68,7 @@ class Door:
         address = f"{self._target}?{request.url.query}"
         try:
             async with self._session.get(URL(address, encoded=True), allow_redirects=False) as answer:
-                body = await answer.content.read(BODY_BYTES)
+                body = await bounded_body(answer)
                 kind = answer.headers.get("content-type", "text/plain")
                 return Response(body, answer.status, media_type=kind)
         except (aiohttp.ClientError, TimeoutError):

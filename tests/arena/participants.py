@@ -82,6 +82,11 @@ class Participants:
             send(writer, b'{"message": "busy"}', 502)
         elif kind == "body":
             send(writer, bytes.fromhex(argument))
+        elif kind == "pieces":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n" + b'{"prediction_ms"')
+            await writer.drain()
+            await asyncio.sleep(0.1)
+            writer.write(b": 9000 }")
         elif kind == "long":
             send(writer, b"9" * 100_000)
         elif kind == "endless":

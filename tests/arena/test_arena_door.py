@@ -13,6 +13,7 @@ import uvicorn
 
 from helpers import arena
 from helpers.arena import place
+from helpers.arena.caller import BODY_BYTES
 from helpers.arena.client import ArenaError, close_door
 from helpers.arena.door import Door
 from helpers.arena.listening import address_towards, listen
@@ -67,9 +68,13 @@ def test_nothing_else_goes_through(door, participants, other):
     assert participants.asked == before
 
 
+def test_an_answer_that_comes_in_pieces_goes_through_whole(door):
+    assert ask(door("pieces")) == (200, '{"prediction_ms": 9000 }')
+
+
 def test_answers_are_bounded_and_failures_told(door):
     assert ask(door("status/502"))[0] == 502
-    assert len(ask(door("long"))[1]) <= 4096
+    assert len(ask(door("long"))[1]) == BODY_BYTES + 1  # so that the arena says that it is too long
     assert ask(door("redirect"))[0] == 302  # without the place it leads to
     assert ask(door("dead")) == (502, "The API behind this door does not answer.")
 
