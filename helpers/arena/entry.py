@@ -7,7 +7,7 @@ import secrets
 from helpers.arena import names
 from helpers.arena.caller import Caller, explain
 from helpers.arena.engine import Engine
-from helpers.arena.store import EntryRow, Store
+from helpers.arena.store import EntryRow, NotInStore, Store
 from helpers.arena.stream import examples
 
 MOST_ENTRIES = 250
@@ -67,7 +67,7 @@ class Desk:
         try:
             row = self.store.entry(entry)
             expected = row.token_hash if row.standing == "in" else ""
-        except KeyError:
+        except NotInStore:
             row, expected = None, ""
         if not hmac.compare_digest(hashed(token), expected or "0" * 64) or row is None:
             raise WrongToken("This token is not the entry's.")

@@ -38,6 +38,10 @@ create table if not exists marks (
 """
 
 
+class NotInStore(KeyError):
+    """There is no entry or round of this number."""
+
+
 class AliasTaken(ValueError):
     """Another entry bears this alias."""
 
@@ -102,11 +106,11 @@ class Store:
             return self.entry(cursor.lastrowid)
 
     def entry(self, entry: int) -> EntryRow:
-        """Raises KeyError."""
+        """Raises NotInStore."""
         with self._lock:
             row = self._db.execute(f"select {_ENTRY} from entries where id = ?", (entry,)).fetchone()
         if row is None:
-            raise KeyError(entry)
+            raise NotInStore(f"entry {entry}")
         return EntryRow(*row)
 
     def entries(self, *, everyone: bool = False) -> list[EntryRow]:
@@ -115,7 +119,7 @@ class Store:
             return [EntryRow(*r) for r in self._db.execute(f"select {_ENTRY} from entries{where} order by id")]
 
     def change_entry(self, entry: int, *, alias: str | None = None, url: str | None = None) -> EntryRow:
-        """Raises AliasTaken, KeyError."""
+        """Raises AliasTaken, NotInStore."""
         with self._lock, self._db:
             try:
                 if alias is not None:
@@ -144,11 +148,11 @@ class Store:
             return self.round(cursor.lastrowid)
 
     def round(self, round_id: int) -> RoundRow:
-        """Raises KeyError."""
+        """Raises NotInStore."""
         with self._lock:
             row = self._db.execute(f"select {_ROUND} from rounds where id = ?", (round_id,)).fetchone()
         if row is None:
-            raise KeyError(round_id)
+            raise NotInStore(f"round {round_id}")
         number, settings, phase, clock, paused, finished, *rest = row
         settings = Settings(**json.loads(settings))
         return RoundRow(number, settings, Phase(phase), clock, bool(paused), bool(finished), *rest)

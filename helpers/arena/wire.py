@@ -14,7 +14,7 @@ from helpers.arena.guard import NotAllowed
 from helpers.arena.limits import Limiter
 from helpers.arena.names import NameRefused
 from helpers.arena.rounds import RoundError
-from helpers.arena.store import AliasTaken
+from helpers.arena.store import AliasTaken, NotInStore
 
 BODY_BYTES = 8192
 
@@ -88,8 +88,8 @@ async def _http_error(_: Request, error: HTTPException) -> Response:
     return JSONResponse({"message": error.detail}, error.status_code)
 
 
-async def _not_there(_: Request, error: KeyError) -> Response:
-    return JSONResponse({"message": f"There is no {error}."}, 404)
+async def _not_there(_: Request, error: NotInStore) -> Response:
+    return JSONResponse({"message": f"There is no {error.args[0]}."}, 404)
 
 
 async def _store_failed(_: Request, error: sqlite3.Error) -> Response:
@@ -98,7 +98,7 @@ async def _store_failed(_: Request, error: sqlite3.Error) -> Response:
 
 REFUSALS = {
     HTTPException: _http_error,
-    KeyError: _not_there,
+    NotInStore: _not_there,
     sqlite3.Error: _store_failed,
     EntryRefused: _answer(422),
     NotAllowed: _answer(422),

@@ -78,7 +78,8 @@ def test_instructors_rename_and_remove(arena, participants):
     assert running.state()["rows"][1]["alias"] == "other"
     assert running.call("DELETE", path, token=TOKEN)[0] == 200
     assert len(running.state()["rows"]) == 1
-    assert running.call("DELETE", "api/instructor/entries/77", token=TOKEN)[0] == 404
+    unknown = running.call("DELETE", "api/instructor/entries/77", token=TOKEN)
+    assert unknown == (404, {"message": "There is no entry 77."})
 
 
 def test_guessing_tokens_is_slowed_down(arena):
