@@ -1,12 +1,18 @@
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
 from datetime import timedelta
+from pathlib import Path
 
+import psutil
 import pytest
 import xgboost
 from botocore.exceptions import ClientError
 
+from helpers.offline import process
 from helpers.offline.services.sagemaker.job_host import environment
 from helpers.offline.services.sagemaker.job_run import packed
 from helpers.offline.services.sagemaker.serving.container import LoadError, unpack
@@ -250,6 +256,50 @@ def test_two_instances_train_together_with_a_log_each(sagemaker, offline, number
     assert [metric["MetricName"] for metric in job["FinalMetricDataList"]] == ["train:rmse"]
     bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
     assert list(unpack(sagemaker.s3.get_object(Bucket=bucket, Key=key)["Body"].read())) == ["xgboost-model"]
+
+
+def listening(process: psutil.Process) -> set[str]:
+    """The IPv4 addresses, in hexadecimal, at which something listens in that process's network."""
+    rows = [line.split() for line in Path(f"/proc/{process.pid}/net/tcp").read_text().splitlines()[1:]]
+    return {row[1].partition(":")[0] for row in rows if row[3] == "0A"}
+
+
+def interfaces(process: psutil.Process) -> list[str]:
+    lines = Path(f"/proc/{process.pid}/net/dev").read_text().splitlines()[2:]
+    return [line.partition(":")[0].strip() for line in lines]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces of networks are Linux's")
+def test_the_connections_between_instances_are_out_of_everybody_elses_reach(
+    sagemaker, offline, channels, eventually, tmp_path
+):
+    """xgboost's workers listen on all interfaces: of a network that has the loopback one alone."""
+    ask = (
+        "import pathlib, sys; from helpers.offline import private_network as p; "
+        "print(p.share(pathlib.Path(sys.argv[1]), is_first=True))"
+    )
+    can = subprocess.run([sys.executable, "-c", ask, str(tmp_path / "network")], capture_output=True, text=True)
+    if can.stdout.strip() != "True":
+        pytest.skip("this system does not let this user make a namespace")
+    request = on_two_hosts(sagemaker, channels["train"], "FullyReplicated")
+    request["HyperParameters"]["num_round"] = "1000000"
+    sagemaker.client.create_training_job(**request)
+    name = request["TrainingJobName"]
+    server = psutil.Process(process.read_state(offline.directory).pid)
+
+    def hosts():
+        found = [child for child in server.children() if name in " ".join(child.cmdline())]
+        there = [one for one in found if interfaces(one) == ["lo"] and "00000000" in listening(one)]
+        return there if len(there) == 2 else None
+
+    found = eventually(hosts, 60)
+    networks = {os.readlink(f"/proc/{one.pid}/ns/net") for one in found}
+    assert len(networks) == 1 and os.readlink("/proc/self/ns/net") not in networks
+    sagemaker.client.stop_training_job(TrainingJobName=name)
+    assert sagemaker.wait(name)["TrainingJobStatus"] == "Stopped"
+    eventually(
+        lambda: not [one for one in psutil.process_iter(["cmdline"]) if name in " ".join(one.info["cmdline"] or ())]
+    )
 
 
 def test_an_instance_without_an_object_is_left_out(sagemaker, offline, channels):

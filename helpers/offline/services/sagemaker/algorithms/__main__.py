@@ -20,9 +20,21 @@ PROGRAMS = {"xgboost": "xgboost_job", "linear-learner": "linear_learner", "knn":
 
 
 def main(algorithm: str, directory: str) -> int:
-    confine(JobDirectory(Path(directory)))
+    job = JobDirectory(Path(directory))
+    join_the_other_hosts(job)
+    confine(job)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
-    return run(algorithm, JobDirectory(Path(directory)))
+    return run(algorithm, job)
+
+
+def join_the_other_hosts(job: JobDirectory) -> None:
+    """Several hosts have a network of their own: xgboost's workers listen on all of its interfaces."""
+    hosts = sorted(job.resources["hosts"])
+    if sys.platform == "linux" and len(hosts) > 1:
+        from helpers.offline import private_network
+
+        is_first = job.resources["current_host"] == hosts[0]
+        private_network.share(job.shared / "network", is_first=is_first)
 
 
 def confine(job: JobDirectory) -> None:
