@@ -99,13 +99,7 @@ def authenticate(
     try:
         old_form = "authorization" not in headers and signature_v2.is_presigned(query)
         signed = signature_v2.parse(query, default_region) if old_form else signature.parse(headers, query)
-        identity = identities.find(signed.access_key_id)
-        if identity is None:
-            raise BadSignature("unknown")
-        if identity.credentials.session_token != signed.session_token:
-            raise BadSignature("token")
-        if identity.expires is not None and identity.expires < time.time():
-            raise BadSignature("token expired")
+        identity = signer(identities, signed)
         secret = identity.credentials.secret_access_key
         if old_form:
             signature_v2.verify(signed, secret, method, raw_path, query, headers)
@@ -120,6 +114,18 @@ def authenticate(
         return Authenticated(identity, signed, body, headers)
     except BadSignature as bad:
         raise refusal(bad, protocol) from None
+
+
+def signer(identities: Identities, signed: Signed) -> Identity:
+    """Whose keys a request claims to be signed with. Raises BadSignature."""
+    identity = identities.find(signed.access_key_id)
+    if identity is None:
+        raise BadSignature("unknown")
+    if identity.credentials.session_token != signed.session_token:
+        raise BadSignature("token")
+    if identity.expires is not None and identity.expires < time.time():
+        raise BadSignature("token expired")
+    return identity
 
 
 def refusal(bad: BadSignature, protocol: str) -> AwsError:

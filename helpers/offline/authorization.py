@@ -17,6 +17,9 @@ REMEMBERED = 20_000
 # Condition keys whose value is another at every call: a decision that asks for them is not remembered.
 _PASSING = ("aws:currenttime", "aws:epochtime")
 
+# A way out must be left to whoever locked the owner out.
+POLICY_OF_BUCKET = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
+
 
 class Authorizer:
     """Remembers decisions; `forget` after any change of a policy."""
@@ -31,6 +34,8 @@ class Authorizer:
     def authorize(self, call: Call) -> None:
         """Raises AwsError, with AWS's code and words, where the caller's role does not allow the call."""
         if call.principal.role_arn is None:
+            if call.service == "s3" and call.operation not in POLICY_OF_BUCKET:
+                self._check_owner(call)
             return
         for need in actions.needs(call):
             key = (call.principal, call.region, need.action, need.resources, tuple(need.context.items()))
@@ -44,6 +49,19 @@ class Authorizer:
                     self._decided[key] = refusal
             if refusal:
                 raise refused(call, refusal)
+
+    def _check_owner(self, call: Call) -> None:
+        """The owner may do everything but what a bucket's policy denies to everybody."""
+        for need in actions.needs(call):
+            policy = resource_policies.document_of(self.account_id, need.action, need.resources[0])
+            if policy is None:
+                continue
+            context = self._context(call.principal, call.region, None, need.context) | {"aws:principaltype": ("User",)}
+            request = Request(need.action, need.resources, context)
+            decision = resource_policies.of_role(policy, self.account_id, (call.principal.arn,), request)
+            if decision is Decision.EXPLICIT_DENY:
+                why = "with an explicit deny in a resource-based policy"
+                raise refused(call, _sentence(call.principal, need.action, need.resources[0], why))
 
     def explain(self, principal: Principal, region: str, need: Need, session: str | None = None) -> str:
         """Why the role of `principal` may not do what `need` says; empty where it may."""
@@ -72,11 +90,7 @@ class Authorizer:
         )
         if found.decision is Decision.ALLOW:
             return ""
-        action = shown_action(request.action)
-        resource = request.resources[0]
-        shown = f'"{resource}"' if request.action.startswith("s3:") else resource
-        why = found.why.replace(request.action, action)
-        return f"User: {principal.arn} is not authorized to perform: {action} on resource: {shown} {why}"
+        return _sentence(principal, request.action, request.resources[0], found.why)
 
     def _context(
         self, principal: Principal, region: str, role: Any, of_need: Mapping[str, tuple[str, ...]]
@@ -213,6 +227,12 @@ def _text(document: Any) -> str:
 
 
 # --- AWS's words ------------------------------------------------------------------------------------------------------
+
+
+def _sentence(principal: Principal, action: str, resource: str, why: str) -> str:
+    shown = f'"{resource}"' if action.startswith("s3:") else resource
+    why = why.replace(action, shown_action(action))
+    return f"User: {principal.arn} is not authorized to perform: {shown_action(action)} on resource: {shown} {why}"
 
 
 def shown_action(action: str) -> str:

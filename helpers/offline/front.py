@@ -17,6 +17,7 @@ from helpers.offline import (
     control,
     doors,
     fallthrough,
+    form_upload,
     signature,
     uploads,
     wire,
@@ -135,7 +136,13 @@ class Front:
     async def _answered(self, call: Call, body: bytes | None, receive: Receive) -> Answer:
         """What failed is an answer too."""
         try:
-            known = self._authenticate(call, body)
+            form = None
+            if form_upload.is_one(call):
+                form, known = form_upload.authenticate(call, self.identities, self.kernel.workspace.region)
+                body = known.body
+                self._take_over(call, known)
+            else:
+                known = self._authenticate(call, body)
             self.control.count()
             if call.region != self.kernel.workspace.region and call.region not in wire.regions():
                 raise wire.unknown_region(call.region)
@@ -156,6 +163,8 @@ class Front:
             answer = await self.dispatch(call)
             if answer.status < 400:
                 await self._keep(call)
+                if form is not None:
+                    return form_upload.answer(form, answer, self.kernel.endpoint_url)
             return answer
         except (uploads.ClientGone, uploads.TooLarge):
             raise
@@ -232,10 +241,14 @@ class Front:
             call.protocol,
             self.kernel.workspace.region,
         )
+        self._take_over(call, known)
+        return known
+
+    @staticmethod
+    def _take_over(call: Call, known: authentication.Authenticated) -> None:
         call.principal = known.identity.principal
         call.region = known.signed.region
         call.body, call.headers = known.body, known.headers
-        return known
 
     async def dispatch(self, call: Call) -> Answer:
         hot = self.kernel.hot_paths.get((call.service, call.operation))

@@ -162,13 +162,11 @@ class Writer:
             raise AwsError(
                 "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header"
             )
-        md5 = self.headers.get("content-md5")
-        if md5 is not None and not _is(md5, self._md5.digest()):
-            raise AwsError("BadDigest", "The Content-MD5 you specified did not match what we received.")
+        compare_md5(self.headers, self._md5.digest())
         for name, one in self._checksums.items():
             said = trailer.get(f"x-amz-checksum-{name}") or self.headers.get(f"x-amz-checksum-{name}")
-            if said is not None and not _is(said, one.digest()):
-                raise AwsError("BadDigest", f"The {name.upper()} you specified did not match the calculated checksum.")
+            if said is not None:
+                compare_checksum(name, said, one.digest())
 
 
 class _Crc32:
@@ -185,6 +183,26 @@ class _Crc32:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html; the others (CRC-32C, CRC-64) are
 # kept as they were said.
 CHECKSUMS: dict[str, Callable[[], Any]] = {"crc32": _Crc32, "sha1": hashlib.sha1, "sha256": hashlib.sha256}
+
+
+def digest(algorithm: str, body: bytes) -> bytes:
+    """`algorithm` is one of CHECKSUMS."""
+    one = CHECKSUMS[algorithm]()
+    one.update(body)
+    return one.digest()
+
+
+def compare_md5(headers: Mapping[str, str], received: bytes) -> None:
+    """Raises AwsError InvalidDigest, BadDigest."""
+    said = headers.get("content-md5")
+    if said is not None and not _is(said, received):
+        raise AwsError("BadDigest", "The Content-MD5 you specified did not match what we received.")
+
+
+def compare_checksum(algorithm: str, said: str, received: bytes) -> None:
+    """Raises AwsError InvalidDigest, BadDigest."""
+    if not _is(said, received):
+        raise AwsError("BadDigest", f"The {algorithm.upper()} you specified did not match the calculated checksum.")
 
 
 def _algorithms(headers: Mapping[str, str]) -> set[str]:

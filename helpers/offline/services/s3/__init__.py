@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from helpers.offline import fallthrough, uploads
 from helpers.offline.kernel import Answer, Call, Kernel, Support
+from helpers.offline.services.s3 import requests
 from helpers.offline.services.s3.download import get_object
 from helpers.offline.services.s3.files import REMOVED_AFTER_S, STORE, arriving, keep_objects_in_files
 from helpers.offline.services.s3.journal import ObjectJournal
@@ -46,9 +47,9 @@ OPERATIONS: dict[str, Support] = {
     "GetBucketVersioning": Support("real"),
     "PutBucketVersioning": Support("real"),
     "ListObjectVersions": Support("real"),
-    "GetBucketPolicy": Support("stored"),
-    "PutBucketPolicy": Support("stored"),
-    "DeleteBucketPolicy": Support("stored"),
+    "GetBucketPolicy": Support("real"),
+    "PutBucketPolicy": Support("real", "denies bind the owner too"),
+    "DeleteBucketPolicy": Support("real"),
     "GetPublicAccessBlock": Support("stored"),
     "PutPublicAccessBlock": Support("stored"),
     "DeletePublicAccessBlock": Support("stored"),
@@ -72,14 +73,22 @@ _KEPT_ONE_BY_ONE = ("PutObject", "CopyObject", "DeleteObject", "CompleteMultipar
 
 
 def install(kernel: Kernel) -> None:
+    from moto.iam.access_control import PermissionResult
+    from moto.s3.models import FakeBucket
+
+    # Policies are the authoriser's; moto's own evaluation knows no conditions.
+    FakeBucket.get_permission = lambda self, action, resource: PermissionResult.PERMITTED
     keep_objects_in_files(kernel.workspace.dir / "objects")
     journal = ObjectJournal(kernel.workspace.dir / "state", kernel.account_id, lambda: kernel.mark_dirty("s3"))
     kernel.ports.objects = ObjectsPort(kernel.account_id, journal)
     kernel.hot("s3", "ListObjects", list_objects, blocking=True)
     kernel.hot("s3", "ListObjectsV2", list_objects, blocking=True)
     kernel.hot("s3", "GetObject", get_object, blocking=True)
-    kernel.hot("s3", "PutObject", put_upload, blocking=True)
-    kernel.hot("s3", "UploadPart", put_upload, blocking=True)
+    kernel.hot("s3", "PutObject", put_object, blocking=True)
+    kernel.hot("s3", "UploadPart", upload_part, blocking=True)
+    kernel.hot("s3", "CreateBucket", create_bucket, blocking=True)
+    kernel.hot("s3", "PutBucketPolicy", put_bucket_policy, blocking=True)
+    kernel.hot("s3", "CompleteMultipartUpload", complete_multipart_upload, blocking=True)
 
     def note_object(call: Call) -> None:
         journal.note(call.path_parameters["Bucket"], call.path_parameters["Key"])
@@ -112,8 +121,34 @@ def install(kernel: Kernel) -> None:
     kernel.on_stop(lambda: kernel.mark_dirty("s3"))
 
 
+def create_bucket(call: Call) -> Answer:
+    requests.check_bucket_name(call.path_parameters["Bucket"])
+    return fallthrough.ask_moto(call)
+
+
+def put_bucket_policy(call: Call) -> Answer:
+    requests.check_policy(call.body, call.path_parameters["Bucket"])
+    return fallthrough.ask_moto(call)
+
+
+def complete_multipart_upload(call: Call) -> Answer:
+    requests.check_order(call.body)
+    return fallthrough.ask_moto(call)
+
+
+def upload_part(call: Call) -> Answer:
+    requests.check_upload_exists(call)
+    return put_upload(call)
+
+
+def put_object(call: Call) -> Answer:
+    requests.check_key(call.path_parameters["Key"])
+    return put_upload(call)
+
+
 def put_upload(call: Call) -> Answer:
     """PutObject and UploadPart: where the body came in a file, that file becomes the object's. Blocks."""
+    requests.check_bytes(call)
     if call.upload is None:
         return fallthrough.ask_moto(call)
     with arriving(call.upload):
