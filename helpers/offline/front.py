@@ -96,7 +96,7 @@ class Front:
         if path.startswith(control.PREFIX):
             return self.control.answer(method, path, query, headers)
         if self.kernel.public_planes:
-            request = PublicRequest(method, path, query, host, headers, body or b"")
+            request = PublicRequest(method, path, query, host, headers, body or b"", raw_headers=scope["headers"])
             for matches, handler in self.kernel.public_planes:
                 if matches(request):
                     if body is None:
@@ -304,13 +304,10 @@ async def send_answer(answer: Answer, method: str, send: Send) -> None:
         headers["content-length"] = str(len(answer.body))
     if "x-amzn-requestid" not in headers:
         headers["x-amzn-requestid"] = wire.request_id()
-    await send(
-        {
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": [(name.encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items()],
-        }
-    )
+    lines = [(name.encode("latin-1"), str(value).encode("latin-1")) for name, value in headers.items()]
+    if answer.more_headers:
+        lines += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.more_headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": lines})
     if answer.file is None or method == "HEAD":
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
         return

@@ -87,16 +87,21 @@ class PublicRequest:
     body: bytes
     source_ip: str = "127.0.0.1"
     raw_path: str = ""
+    raw_headers: Sequence[tuple[bytes, bytes]] = ()  # as they came: one that came twice is twice in it
 
 
 @dataclass(slots=True)
 class Answer:
-    """`file` is sent instead of `body` where the answer is a (part of a) file: path, first byte, number of bytes."""
+    """`file` is sent instead of `body` where the answer is a (part of a) file: path, first byte, number of bytes.
+
+    `more_headers` are lines of their own, for headers that come more than once (cookies).
+    """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     file: tuple[Path, int, int] | None = None
+    more_headers: Sequence[tuple[str, str]] = ()
 
 
 class AwsError(Exception):

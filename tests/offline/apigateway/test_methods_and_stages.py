@@ -217,15 +217,17 @@ def test_two_stages_of_one_deployment(api, echo, client):
 def cors_by_mock(api, resource: str) -> None:
     where = {"restApiId": api.id, "resourceId": resource, "httpMethod": "OPTIONS"}
     api.client.put_method(**where, authorizationType="NONE")
-    api.client.put_method_response(**where, statusCode="200")
+    headers = {
+        "method.response.header.Access-Control-Allow-Origin": "'*'",
+        "method.response.header.Access-Control-Allow-Methods": "'GET,OPTIONS'",
+    }
+    declared = dict.fromkeys(headers, False)
+    api.client.put_method_response(**where, statusCode="200", responseParameters=declared)
     api.client.put_integration(**where, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
     api.client.put_integration_response(
         **where,
         statusCode="200",
-        responseParameters={
-            "method.response.header.Access-Control-Allow-Origin": "'*'",
-            "method.response.header.Access-Control-Allow-Methods": "'GET,OPTIONS'",
-        },
+        responseParameters=headers,
         responseTemplates={"application/json": ""},
     )
 
@@ -246,6 +248,7 @@ def test_a_mock_answers_with_its_template(api):
     api.client.put_integration(**where, type="MOCK", requestTemplates={"application/json": "{ statusCode: 503 }"})
     for status, pattern, text in (("200", None, "up"), ("503", "5\\d\\d", "down, $context.stage, $input.params('q')")):
         options = {"selectionPattern": pattern} if pattern else {}
+        api.client.put_method_response(**where, statusCode=status)
         api.client.put_integration_response(
             **where, statusCode=status, responseTemplates={"application/json": text}, **options
         )
@@ -326,3 +329,88 @@ def test_requests_and_errors_are_counted(api, echo, client, offline, eventually)
     assert total("4XXError") == 1
     assert total("5XXError") == 0
     assert total("Latency") > 0
+
+
+def refused(call, **arguments) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
+
+
+def test_paths_and_methods_that_there_cannot_be(api, client):
+    api.resource("items", "{id}")
+    items = next(each["id"] for each in client.get_resources(restApiId=api.id)["items"] if each["path"] == "/items")
+    greedy = api.resource("{proxy+}")
+    make = {"restApiId": api.id, "pathPart": "x"}
+    assert refused(client.create_resource, **make | {"parentId": items, "pathPart": "{other}"}) == (
+        "BadRequestException",
+        "A sibling ({id}) of this resource already has a variable path part -- only one is allowed",
+    )
+    assert refused(client.create_resource, **make, parentId=greedy) == (
+        "BadRequestException",
+        "Cannot create a child of a resource with a greedy path variable: {proxy+}",
+    )
+    code, message = refused(
+        client.put_method, restApiId=api.id, resourceId=items, httpMethod="FETCH", authorizationType="NONE"
+    )
+    assert (code, message) == (
+        "BadRequestException",
+        "Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY",
+    )
+    code, message = refused(client.delete_resource, restApiId=api.id, resourceId=api.root)
+    assert (code, message) == ("BadRequestException", "Cannot delete root resource.")
+
+
+def test_an_integration_response_needs_its_method_response(api, client):
+    where = {"restApiId": api.id, "resourceId": api.root, "httpMethod": "GET"}
+    client.put_method(**where, authorizationType="NONE")
+    client.put_integration(**where, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    assert refused(client.put_integration_response, **where, statusCode="200") == (
+        "NotFoundException",
+        "Invalid Response status code specified",
+    )
+    client.put_method_response(**where, statusCode="200")
+    header = {"method.response.header.X-Nope": "'*'"}
+    code, message = refused(client.put_integration_response, **where, statusCode="200", responseParameters=header)
+    assert code == "BadRequestException"
+    assert message.endswith("[Invalid mapping expression parameter specified: method.response.header.X-Nope]")
+    client.put_integration_response(**where, statusCode="200")
+
+
+def test_a_method_is_patched(api, echo, client):
+    api.proxy(api.root, "GET", echo)
+    where = {"restApiId": api.id, "resourceId": api.root, "httpMethod": "GET"}
+    validator = client.create_request_validator(restApiId=api.id, name="v", validateRequestParameters=True)["id"]
+    changes = [
+        {"op": "replace", "path": "/requestValidatorId", "value": validator},
+        {"op": "add", "path": "/requestParameters/method.request.querystring.q", "value": "true"},
+    ]
+    assert client.update_method(**where, patchOperations=changes)["requestParameters"] == {
+        "method.request.querystring.q": True
+    }
+    api.deploy()
+    assert api.ask().json() == {"message": "Missing required request parameters: [q]"}
+    assert api.ask(params={"q": "1"}).status_code == 200
+    client.update_method(**where, patchOperations=[{"op": "replace", "path": "/apiKeyRequired", "value": "true"}])
+    api.deploy()
+    assert api.ask(params={"q": "1"}).json() == {"message": "Forbidden"}
+    code, message = refused(client.update_method, **where, patchOperations=[{"op": "replace", "path": "/nope"}])
+    assert (code, message.split(".")[0]) == (
+        "BadRequestException",
+        "Invalid patch path '/nope' specified for op 'replace'",
+    )
+
+
+def test_names_of_stages_plans_of_stages_and_kinds_of_gateway_responses(api, echo, client):
+    api.proxy(api.root, "GET", echo)
+    deployment = client.create_deployment(restApiId=api.id)["id"]
+    assert refused(client.create_stage, restApiId=api.id, stageName="a b", deploymentId=deployment) == (
+        "BadRequestException",
+        "Stage name only allows a-zA-Z0-9_",
+    )
+    stages = [{"apiId": api.id, "stage": "nope"}]
+    assert refused(client.create_usage_plan, name="p", apiStages=stages) == (
+        "NotFoundException",
+        f"API Stage not found: {api.id}:nope",
+    )
+    assert refused(client.put_gateway_response, restApiId=api.id, responseType="NOPE")[0] == "BadRequestException"

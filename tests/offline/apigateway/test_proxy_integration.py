@@ -1,6 +1,8 @@
 """The Lambda proxy integration: what the function is given, and what becomes of its answer."""
 
+import http.client
 import json
+import re
 
 import pytest
 import requests
@@ -123,24 +125,27 @@ def test_status_headers_and_body_of_the_function_are_kept(api, echo):
         {
             "statusCode": "418",
             "headers": {"X-One": "1", "Content-Type": "text/plain", "Date": "never"},
-            "multiValueHeaders": {"X-Two": ["a", "b"]},
+            "multiValueHeaders": {"X-Two": ["a", "b"], "Set-Cookie": ["a=1", "b=2; Secure"]},
             "body": "short and stout",
         },
     )
     assert (answer.status_code, answer.text) == (418, "short and stout")
     assert answer.headers["x-one"] == "1"
     assert answer.headers["x-two"] == "a, b"
+    assert answer.raw.headers.getlist("set-cookie") == ["a=1", "b=2; Secure"]
     assert answer.headers["content-type"] == "text/plain"
     assert answer.headers["x-amzn-remapped-date"] == "never"
     assert answered(api, {"statusCode": 204}).content == b""
+    assert (answered(api, {"body": "x"}).status_code, answered(api, {}).content) == (200, b"")
 
 
 @pytest.mark.parametrize(
     "document",
     [
-        {"body": "no status"},
+        {"statusCode": "none"},
         {"statusCode": 200, "body": {"not": "text"}},
         {"statusCode": 200, "headers": ["no"]},
+        {"statusCode": 200, "headers": {"Access-Control-Max-Age": 600}},
         {"statusCode": 200, "headers": {"a": "b\r\nc: d"}},
         {"statusCode": 99},
         {"statusCode": 200, "prediction": 1},
@@ -214,3 +219,45 @@ def test_a_stage_variable_chooses_the_alias(api, make_function, offline):
     api.proxy(api.root, "GET", arn + ":${stageVariables.alias}")
     api.deploy(variables={"alias": "steady"})
     assert api.ask().text == f"{arn}:steady"
+
+
+def test_headers_that_come_twice_and_a_trace(api, echo, offline):
+    api.proxy(api.root, "GET", echo)
+    api.deploy()
+    path = f"/restapis/{api.id}/live/_user_request_"
+    connection = http.client.HTTPConnection(offline.endpoint_url.removeprefix("http://"))
+    connection.putrequest("GET", path)
+    for value in ("a", "b"):
+        connection.putheader("X-Twice", value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    event = json.loads(answer.read())
+    assert event["headers"]["X-Twice"] == "b"
+    assert event["multiValueHeaders"]["X-Twice"] == ["a", "b"]
+    assert event["headers"]["X-Amzn-Trace-Id"] == answer.headers["x-amzn-trace-id"]
+    assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}", answer.headers["x-amzn-trace-id"])
+    assert not {"Connection", "Content-Length"} & event["headers"].keys()
+
+
+def test_binary_media_types_of_a_new_api_count(api, client, offline, echo):
+    made = client.create_rest_api(name="binary", binaryMediaTypes=["image/png"])
+    assert made["binaryMediaTypes"] == ["image/png"]
+    api = type(api)(client, made["id"], offline.endpoint_url)
+    api.proxy(api.root, "ANY", echo)
+    api.deploy()
+    event = api.ask("", "POST", data=b"\x89PNG", headers={"Content-Type": "image/png"}).json()
+    assert (event["isBase64Encoded"], event["body"]) == (True, "iVBORw==")
+    wrong = {"statusCode": 200, "headers": {"Content-Type": "image/png"}, "isBase64Encoded": True, "body": "%%%"}
+    assert answered(api, wrong).status_code == 500
+    client.delete_rest_api(restApiId=api.id)
+
+
+def test_lambda_is_called_by_post_and_by_nothing_else(api, echo, client):
+    """The mistake that everybody makes once: the integration's method is not the method's."""
+    api.proxy(api.root, "GET", echo)
+    where = {"restApiId": api.id, "resourceId": api.root, "httpMethod": "GET"}
+    patch = [{"op": "replace", "path": "/httpMethod", "value": "GET"}]
+    assert client.update_integration(**where, patchOperations=patch)["httpMethod"] == "GET"
+    api.deploy()
+    answer = api.ask()
+    assert (answer.status_code, answer.json()) == (500, {"message": "Internal server error"})

@@ -24,12 +24,14 @@ OPERATIONS = {
     "DeleteResource": REAL,
     "PutMethod": Support("real", "authorization NONE, with or without an API key; others answer 501"),
     "GetMethod": REAL,
+    "UpdateMethod": Support("real", "API key, validator, parameters, models, name of the operation"),
     "DeleteMethod": REAL,
     "PutMethodResponse": STORED,
     "GetMethodResponse": STORED,
     "DeleteMethodResponse": STORED,
     "PutIntegration": Support("real", "AWS_PROXY with Lambda, and MOCK; HTTP, HTTP_PROXY and AWS answer 501"),
     "GetIntegration": REAL,
+    "UpdateIntegration": Support("real", "URI, credentials, time-out, templates, parameters"),
     "DeleteIntegration": REAL,
     "PutIntegrationResponse": Support(
         "simplified", "for MOCK; templates with $context, $stageVariables and $input.params, no other Velocity"

@@ -103,14 +103,14 @@ def from_function(payload: bytes, exchange: Exchange) -> Answer:
         raise internal_error(502) from None
     if not isinstance(document, dict) or not PROXY_MEMBERS.issuperset(document):
         raise internal_error(502)
-    status, body = document.get("statusCode"), document.get("body")
+    status, body = document.get("statusCode", 200), document.get("body")  # none of the members is a must
     if isinstance(status, str) and status.isdigit():
         status = int(status)
     if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
         raise internal_error(502)
     if body is not None and not isinstance(body, str):
         raise internal_error(502)
-    headers = _headers(document)
+    headers, more = _headers(document)
     headers.setdefault("content-type", JSON)
     content = (body or "").encode()
     wanted = exchange.request.headers.get("accept", "").split(",")[0] or headers["content-type"]
@@ -119,22 +119,27 @@ def from_function(payload: bytes, exchange: Exchange) -> Answer:
         is_binary(wanted, binary_types) or is_binary(headers["content-type"], binary_types)
     ):
         try:
-            content = base64.b64decode(body or "")
-        except binascii.Error:
-            raise internal_error(502) from None
-    return Answer(status, headers, content)
+            content = base64.b64decode(body or "", validate=True)
+        except (binascii.Error, ValueError):
+            exchange.integration_error = "Unable to base64 decode the body."
+            raise internal_error() from None
+    return Answer(status, headers, content, more_headers=more)
 
 
-def _headers(document: dict[str, Any]) -> dict[str, str]:
+def _headers(document: dict[str, Any]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """By name, and the further values of those that have several."""
     headers: dict[str, str] = {}
+    more: list[tuple[str, str]] = []
     single, multiple = document.get("headers") or {}, document.get("multiValueHeaders") or {}
     if not isinstance(single, dict) or not isinstance(multiple, dict):
         raise internal_error(502)
     values = {name: [value] for name, value in single.items()} | multiple
     for name, each in values.items():
-        if not isinstance(each, list) or any(isinstance(value, (dict, list)) or value is None for value in each):
+        if not isinstance(each, list) or not all(isinstance(value, (str, bool)) for value in each):
             raise internal_error(502)
-        texts = [str(value).lower() if isinstance(value, bool) else str(value) for value in each]
+        texts = [str(value).lower() if isinstance(value, bool) else value for value in each]
+        if not texts:
+            continue
         if any("\r" in text or "\n" in text or not text.isprintable() for text in (name, *texts)):
             raise internal_error(502)
         proper = header_name(name)
@@ -144,5 +149,6 @@ def _headers(document: dict[str, Any]) -> dict[str, str]:
             ", ".join((name, *texts)).encode("latin-1")
         except UnicodeEncodeError:
             raise internal_error(502) from None
-        headers[name.lower()] = ", ".join(texts)
-    return headers
+        headers[name.lower()] = texts[0]
+        more += [(name.lower(), text) for text in texts[1:]]
+    return headers, more

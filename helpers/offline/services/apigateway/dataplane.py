@@ -47,6 +47,7 @@ class Gateway:
             answer = answers.refuse(answers.internal_error(), exchange, deployed)
         answer.headers["x-amzn-requestid"] = exchange.id
         answer.headers["x-amz-apigw-id"] = exchange.extended_id
+        answer.headers.setdefault("x-amzn-trace-id", exchange.trace_id)
         self.reporter.report(exchange, answer)
         return answer
 

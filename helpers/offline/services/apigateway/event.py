@@ -13,6 +13,9 @@ from urllib.parse import parse_qsl
 
 from helpers.offline.kernel import PublicRequest
 
+# Not for the function: they are about the connection to the gateway.
+HOP_BY_HOP = frozenset({"connection", "content-length"})
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -39,6 +42,10 @@ class Exchange:
     error_type: str = "-"
 
     @property
+    def trace_id(self) -> str:
+        return f"Root=1-{int(self.begun):08x}-{self.id.replace('-', '')[:24]}"
+
+    @property
     def query(self) -> list[tuple[str, str]]:
         return parse_qsl(self.request.query, keep_blank_values=True) if self.request.query else []
 
@@ -60,17 +67,26 @@ def header_name(name: str) -> str:
 def proxy_event(exchange: Exchange) -> dict[str, Any]:
     request, stage = exchange.request, exchange.stage
     query = exchange.query
-    headers = {header_name(name): value for name, value in request.headers.items()}
+    headers = {header_name(name): value for name, value in request.headers.items() if name not in HOP_BY_HOP}
+    headers["X-Amzn-Trace-Id"] = exchange.trace_id
     headers["X-Forwarded-For"] = request.source_ip
     headers["X-Forwarded-Proto"] = "https"
     headers["X-Forwarded-Port"] = "443"
+    multiple = {name: [value] for name, value in headers.items()}
+    if len(request.raw_headers) > len(request.headers):  # some came more than once: the last is the header's value
+        came = _lists(
+            [(header_name(name.decode("latin-1")), value.decode("latin-1")) for name, value in request.raw_headers]
+        )
+        repeated = {name: values for name, values in came.items() if len(values) > 1 and name in headers}
+        headers |= {name: values[-1] for name, values in repeated.items()}
+        multiple |= repeated
     body, encoded = event_body(request, exchange.api.binaryMediaTypes)
     return {
         "resource": exchange.resource_path,
         "path": exchange.path or "/",
         "httpMethod": request.method,
         "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "multiValueHeaders": multiple,
         "queryStringParameters": dict(query) or None,
         "multiValueQueryStringParameters": _lists(query) or None,
         "pathParameters": exchange.path_parameters or None,

@@ -21,6 +21,9 @@ LONGEST_S = 29.0
 async def answer(kernel: Kernel, exchange: Exchange, integration: dict[str, Any]) -> Answer:
     """Raises Refusal: 500 without permission, 502 for a function that fails or answers otherwise, 504 too late."""
     function_arn = function_of(integration, exchange)
+    if integration.get("httpMethod") != "POST":  # the gateway calls Lambda's API with it, which has no other
+        exchange.integration_error = "Unable to determine service/operation name to be authorized"
+        raise internal_error()
     functions: Any = kernel.ports.functions
     begun = time.perf_counter()
     try:
