@@ -176,6 +176,8 @@ class Queues(Protocol):
         body: str,
         *,
         attributes: Mapping[str, Any] | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
         source_principal: str | None = None,
         source_arn: str = "",
     ) -> None: ...

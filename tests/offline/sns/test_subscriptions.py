@@ -188,3 +188,37 @@ def test_attributes_count_towards_the_limit_of_a_message(offline, topic):
     attribute = {"DataType": "String", "StringValue": "x" * 1000}
     with pytest.raises(ClientError, match="Message too long"):
         offline.client("sns").publish(TopicArn=topic, Message="x" * 262_000, MessageAttributes={"a": attribute})
+
+
+def test_a_topic_or_subscription_is_made_again_only_as_the_same(offline, unique, make_queue):
+    sns, name, (_, queue) = offline.client("sns"), unique("topic"), make_queue("sns")
+    arn = sns.create_topic(Name=name, Tags=[{"Key": "a", "Value": "b"}])["TopicArn"]
+    assert sns.create_topic(Name=name)["TopicArn"] == arn
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue)
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue)
+    for call, arguments, words in (
+        (
+            sns.create_topic,
+            {"Name": name, "Attributes": {"DisplayName": "x"}},
+            "Topic already exists with different attr",
+        ),
+        (
+            sns.create_topic,
+            {"Name": name, "Tags": [{"Key": "z", "Value": "b"}]},
+            "Topic already exists with different t",
+        ),
+        (
+            sns.create_topic,
+            {"Name": name, "Attributes": {"Colour": "x"}},
+            "Attributes Reason: Unknown attribute Colour",
+        ),
+        (
+            sns.subscribe,
+            {"TopicArn": arn, "Protocol": "sqs", "Endpoint": queue, "Attributes": {"RawMessageDelivery": "true"}},
+            "Subscription already exists with different attributes",
+        ),
+        (sns.unsubscribe, {"SubscriptionArn": "nope"}, "An ARN must have at least 6 elements, not 1"),
+        (sns.publish, {"TopicArn": arn, "Message": "x", "Subject": "two\nlines"}, "Invalid parameter: Subject"),
+    ):
+        with pytest.raises(ClientError, match=words):
+            call(**arguments)

@@ -6,9 +6,8 @@ import re
 
 from moto.sns.models import SNSBackend
 
-from helpers.offline import fallthrough
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
-from helpers.offline.services.sns import form
+from helpers.offline.services.sns import fifo, form
 from helpers.offline.services.sns.control import Control
 from helpers.offline.services.sns.fanout import Fanout
 from helpers.offline.services.sns.retries import TICK_S
@@ -21,7 +20,9 @@ OPERATIONS: dict[str, Support] = {
     "DeleteTopic": Support("real"),
     "ListTopics": Support("real"),
     "GetTopicAttributes": Support("real"),
-    "SetTopicAttributes": Support("simplified", "Policy takes effect; other attributes are only kept"),
+    "SetTopicAttributes": Support(
+        "simplified", "Policy and ContentBasedDeduplication take effect; other attributes are only kept"
+    ),
     "Subscribe": Support("real", "to lambda, firehose and sqs"),
     "Unsubscribe": Support("real"),
     "ListSubscriptions": Support("real"),
@@ -30,7 +31,7 @@ OPERATIONS: dict[str, Support] = {
     "SetSubscriptionAttributes": Support("real", "FilterPolicy, RawMessageDelivery, RedrivePolicy take effect"),
     "Publish": Support(
         "real",
-        "to topics; no phone numbers or devices; failures of a server are retried, then go to a dead-letter queue",
+        "to topics, standard and FIFO; no phone numbers or devices; failures of a server are retried, then go to a dead-letter queue",
     ),
     "PublishBatch": Support("real"),
     "TagResource": Support("real"),
@@ -51,18 +52,15 @@ class DataPlane:
         if arn is None:
             raise AwsError("NotImplemented", "The offline AWS's SNS publishes to topics only, not to phones.", 501)
         topic = self.fanout.topic(arn)
-        if topic.fifo_topic:
-            return fallthrough.ask_moto(call)
         message = form.message_of(fields)
         message.check()
-        self.fanout.deliver(topic, [message])
-        return form.published(message.id)
+        if fifo.admit(topic, message):
+            self.fanout.deliver(topic, [message])
+        return form.published(message)
 
     def publish_batch(self, call: Call) -> Answer:
         fields = form.fields_of(call.body)
         topic = self.fanout.topic(fields.get("TopicArn", ""))
-        if topic.fifo_topic:
-            return fallthrough.ask_moto(call)
         entries = form.entries_of(fields)
         check_batch(entries)
         messages, successful, failed = [], [], []
@@ -70,11 +68,13 @@ class DataPlane:
             try:
                 message = form.message_of(entry.fields)
                 message.check()
+                is_new = fifo.admit(topic, message)
             except AwsError as error:
                 failed.append((entry.id, error))
                 continue
-            messages.append(message)
-            successful.append((entry.id, message.id))
+            if is_new:
+                messages.append(message)
+            successful.append((entry.id, message))
         if messages:
             self.fanout.deliver(topic, messages)
         return form.batch_published(successful, failed)
@@ -105,6 +105,7 @@ def install(kernel: Kernel) -> None:
     control = Control(kernel)
     kernel.hot("sns", "CreateTopic", control.create_topic, blocking=True)
     kernel.hot("sns", "Subscribe", control.subscribe, blocking=True)
+    kernel.hot("sns", "Unsubscribe", control.unsubscribe, blocking=True)
     kernel.hot("sns", "SetSubscriptionAttributes", control.set_subscription_attributes, blocking=True)
     kernel.hot("sns", "SetTopicAttributes", control.set_topic_attributes, blocking=True)
     # Checked before it comes to moto, which knows fewer operators.

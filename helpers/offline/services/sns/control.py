@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from moto.sns.models import sns_backends
+from moto.sns.models import Topic, sns_backends
 
 from helpers.offline import fallthrough, service_roles
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
@@ -15,6 +15,25 @@ from helpers.offline.services.sns.form import fields_of
 SERVICE = "sns.amazonaws.com"
 DELIVERED = {"lambda", "firehose", "sqs"}
 ELSEWHERE = {"http", "https", "email", "email-json", "sms", "application"}
+SUBSCRIPTION_ATTRIBUTES = {
+    "DeliveryPolicy",
+    "FilterPolicy",
+    "FilterPolicyScope",
+    "RawMessageDelivery",
+    "RedrivePolicy",
+    "SubscriptionRoleArn",
+}
+TOPIC_ATTRIBUTES = {
+    "ArchivePolicy",
+    "ContentBasedDeduplication",
+    "DeliveryPolicy",
+    "DisplayName",
+    "FifoThroughputScope",
+    "KmsMasterKeyId",
+    "Policy",
+    "SignatureVersion",
+    "TracingConfig",
+}
 FEEDBACK = ("SuccessFeedbackRoleArn", "FailureFeedbackRoleArn", "SuccessFeedbackSampleRate")
 
 
@@ -38,9 +57,31 @@ class Control:
         filters.check(
             attribute(fields, "FilterPolicy") or "", attribute(fields, "FilterPolicyScope") or "MessageAttributes"
         )
-        for name in ("RawMessageDelivery", "RedrivePolicy", "DeliveryPolicy"):
-            if (value := attribute(fields, name)) is not None:
+        given = attributes_of(fields)
+        for name, value in given.items():
+            if name not in SUBSCRIPTION_ATTRIBUTES:
+                raise invalid(f"Attributes Reason: Unknown attribute: {name}")
+            if name in ("RawMessageDelivery", "RedrivePolicy", "DeliveryPolicy"):
                 self._check_attribute(name, value, protocol)
+        self._check_kind_and_others(call, fields, given)
+        return fallthrough.ask_moto(call)
+
+    def _check_kind_and_others(self, call: Call, fields: dict[str, str], given: dict[str, str]) -> None:
+        """Of FIFO topics only queues are subscribers; a subscription that there is has the same attributes."""
+        backend = sns_backends[call.account_id][call.region]
+        topic, endpoint = backend.topics.get(fields.get("TopicArn", "")), fields.get("Endpoint", "")
+        if topic is not None and topic.fifo_topic and fields.get("Protocol") != "sqs":
+            raise invalid("Invalid parameter: Endpoint Reason: Please use FIFO SQS queue")
+        for held in list(backend.subscriptions.values()):
+            is_same = held.topic is topic and held.endpoint == endpoint and held.protocol == fields.get("Protocol")
+            kept = held.attributes
+            if is_same and any(str(kept.get(name, "")).lower() != value.lower() for name, value in given.items()):
+                raise invalid("Attributes Reason: Subscription already exists with different attributes")
+
+    def unsubscribe(self, call: Call) -> Answer:
+        parts = fields_of(call.body).get("SubscriptionArn", "").split(":")
+        if len(parts) < 6:
+            raise invalid(f"SubscriptionArn Reason: An ARN must have at least 6 elements, not {len(parts)}")
         return fallthrough.ask_moto(call)
 
     def set_subscription_attributes(self, call: Call) -> Answer:
@@ -76,6 +117,8 @@ class Control:
         name, value = fields.get("AttributeName", ""), fields.get("AttributeValue", "")
         if name.endswith(FEEDBACK):
             raise not_offline(f"does not log the status of deliveries ({name})")
+        if name not in TOPIC_ATTRIBUTES:
+            raise invalid("AttributeName")
         if name == "Policy":
             check_policy(value)
         return fallthrough.ask_moto(call)
@@ -85,9 +128,18 @@ class Control:
         name = fields.get("Name", "")
         if not TOPIC_NAME.fullmatch(name):
             raise invalid("Topic Name")
-        policy = attribute(fields, "Policy")
-        if policy:
-            check_policy(policy)
+        given = attributes_of(fields)
+        for one in given:
+            if one.endswith(FEEDBACK):
+                raise not_offline(f"does not log the status of deliveries ({one})")
+            if one not in (*TOPIC_ATTRIBUTES, "FifoTopic"):
+                raise invalid(f"Attributes Reason: Unknown attribute {one}")
+        if given.get("Policy"):
+            check_policy(given["Policy"])
+        arn = f"arn:aws:sns:{call.region}:{call.account_id}:{name}"
+        held = sns_backends[call.account_id][call.region].topics.get(arn)
+        if held is not None:
+            check_same(held, given, tags_of(fields))
         return fallthrough.ask_moto(call)
 
     def _check_role(self, arn: str | None) -> None:
@@ -104,6 +156,20 @@ class Control:
 
 TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\.fifo")
 QUEUE_ARN = re.compile(r"arn:aws[\w-]*:sqs:[\w-]+:\d{12}:[\w-]+(\.fifo)?")
+
+
+def check_same(topic: Topic, given: dict[str, str], tags: dict[str, str]) -> None:
+    """A topic that there is may be made again, as the same. Raises AwsError."""
+    held = {
+        "DisplayName": topic.display_name or "",
+        "FifoTopic": topic.fifo_topic,
+        "ContentBasedDeduplication": topic.content_based_deduplication,
+        "KmsMasterKeyId": topic.kms_master_key_id or "",
+    }
+    if any(str(held[name]).lower() != value.lower() for name, value in given.items() if name in held):
+        raise invalid("Attributes Reason: Topic already exists with different attributes")
+    if tags and tags != topic.sns_backend.list_tags_for_resource(topic.arn):
+        raise invalid("Tags Reason: Topic already exists with different tags")
 
 
 def check_redrive(text: str) -> None:
@@ -141,9 +207,23 @@ def not_offline(what: str) -> AwsError:
     return AwsError("NotImplemented", f"The offline AWS's SNS {what}. On AWS this may work.", 501)
 
 
+def attributes_of(fields: dict[str, str]) -> dict[str, str]:
+    """The call's Attributes by name."""
+    return {
+        value: fields.get(f"{key.removesuffix('key')}value", "")
+        for key, value in fields.items()
+        if key.startswith("Attributes.entry.") and key.endswith(".key")
+    }
+
+
+def tags_of(fields: dict[str, str]) -> dict[str, str]:
+    return {
+        value: fields.get(f"{key.removesuffix('Key')}Value", "")
+        for key, value in fields.items()
+        if key.startswith("Tags.member.") and key.endswith(".Key")
+    }
+
+
 def attribute(fields: dict[str, str], name: str) -> str | None:
     """The value of one of the call's Attributes."""
-    for key, value in fields.items():
-        if value == name and key.startswith("Attributes.entry.") and key.endswith(".key"):
-            return fields.get(key[: -len("key")] + "value")
-    return None
+    return attributes_of(fields).get(name)

@@ -13,7 +13,7 @@ from helpers.offline import resource_policies, service_roles
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.outbox import Outbox
 from helpers.offline.resource_policies import Source
-from helpers.offline.services.sns import filters, retries
+from helpers.offline.services.sns import fifo, filters, retries
 from helpers.offline.services.sns.message import Message
 from helpers.offline.services.sns.retries import Pending, Retries
 
@@ -51,11 +51,16 @@ class Fanout:
             )
         one = Message(message, subject[:100] if subject else None, dict(attributes or {}))
         one.check()
-        self.deliver(self.topic(topic_arn), [one])
+        topic = self.topic(topic_arn)
+        if fifo.admit(topic, one):
+            self.deliver(topic, [one])
         return one.id
 
     def topic(self, arn: str) -> Topic:
         parts = arn.split(":")
+        if len(parts) < 6:
+            reason = f"An ARN must have at least 6 elements, not {len(parts)}"
+            raise AwsError("InvalidParameter", f"Invalid parameter: TopicArn Reason: {reason}")
         if len(parts) != 6 or parts[2] != "sns":
             raise AwsError("InvalidParameter", "Invalid parameter: TopicArn")
         found = sns_backends[self.kernel.account_id][parts[3]].topics.get(arn)
@@ -151,8 +156,15 @@ class Fanout:
         else:
             envelope = message.envelope(topic.arn, topic.sns_backend.region_name, subscription.arn, "sqs")
             body, attributes = json.dumps(envelope), {}
+        is_fifo = queue_arn.endswith(".fifo")
         self.kernel.ports.queues.send(
-            queue_arn, body, attributes=attributes, source_principal=SERVICE, source_arn=topic.arn
+            queue_arn,
+            body,
+            attributes=attributes,
+            group_id=message.group_id,
+            deduplication_id=message.deduplication_id if is_fifo else None,
+            source_principal=SERVICE,
+            source_arn=topic.arn,
         )
 
     def _to_dead_letter_queue(self, topic: Topic, subscription: Subscription, messages: Sequence[Message]) -> None:

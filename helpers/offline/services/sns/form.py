@@ -55,6 +55,8 @@ def message_of(fields: Mapping[str, str]) -> Message:
         subject=fields.get("Subject"),
         attributes=attributes_of(fields),
         structure=fields.get("MessageStructure"),
+        group_id=fields.get("MessageGroupId"),
+        deduplication_id=fields.get("MessageDeduplicationId"),
     )
 
 
@@ -84,6 +86,12 @@ def attributes_of(fields: Mapping[str, str]) -> dict[str, dict[str, Any]]:
             value: Any = base64.b64decode(parts.get("Value.BinaryValue", ""))
         else:
             value = parts.get("Value.StringValue", "")
+            if not value:
+                raise AwsError(
+                    "ParameterValueInvalid",
+                    f"The message attribute '{name}' must contain non-empty message attribute value for message "
+                    f"attribute type '{kind}'.",
+                )
             if kind.startswith("Number") and kind == "Number":
                 value = number(name, value)
         attributes[name] = {"Type": kind, "Value": value}
@@ -134,21 +142,25 @@ def entries_of(fields: Mapping[str, str]) -> list[Entry]:
     return [entries[position] for position in sorted(entries, key=int)]
 
 
-def published(message_id: str) -> Answer:
-    return xml("Publish", f"<MessageId>{message_id}</MessageId>")
+def published(message: Message) -> Answer:
+    return xml("Publish", _identity(message))
 
 
-def batch_published(successful: list[tuple[str, str]], failed: list[tuple[str, AwsError]]) -> Answer:
-    """`successful`: (entry id, message id); `failed`: (entry id, why)."""
-    good = "".join(
-        f"<member><Id>{entry}</Id><MessageId>{message}</MessageId></member>" for entry, message in successful
-    )
+def batch_published(successful: list[tuple[str, Message]], failed: list[tuple[str, AwsError]]) -> Answer:
+    """`successful`: (entry id, message); `failed`: (entry id, why)."""
+    good = "".join(f"<member><Id>{entry}</Id>{_identity(message)}</member>" for entry, message in successful)
     bad = "".join(
         f"<member><Id>{entry}</Id><Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
         "<SenderFault>true</SenderFault></member>"
         for entry, error in failed
     )
     return xml("PublishBatch", f"<Successful>{good}</Successful><Failed>{bad}</Failed>")
+
+
+def _identity(message: Message) -> str:
+    if message.sequence_number is None:
+        return f"<MessageId>{message.id}</MessageId>"
+    return f"<MessageId>{message.id}</MessageId><SequenceNumber>{message.sequence_number}</SequenceNumber>"
 
 
 def xml(operation: str, inner: str) -> Answer:

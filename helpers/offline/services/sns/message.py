@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,8 @@ from helpers.offline.identifiers import random_uuid
 from helpers.offline.kernel import AwsError
 
 LIMIT_BYTES = 256 * 1024
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+SUBJECT = re.compile(r"[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,99}")
 
 
 @dataclass(slots=True)
@@ -22,6 +25,9 @@ class Message:
     subject: str | None = None
     attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
     structure: str | None = None
+    group_id: str | None = None
+    deduplication_id: str | None = None  # of FIFO topics, as the next
+    sequence_number: str | None = None
     id: str = field(default_factory=random_uuid)
     published: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -31,7 +37,7 @@ class Message:
             raise AwsError("InvalidParameter", "Invalid parameter: Empty message")
         if self.size_bytes > LIMIT_BYTES:
             raise AwsError("InvalidParameter", "Invalid parameter: Message too long")
-        if self.subject is not None and not 0 < len(self.subject) <= 100:
+        if self.subject is not None and not SUBJECT.fullmatch(self.subject):
             raise AwsError("InvalidParameter", "Invalid parameter: Subject")
         if self.structure == "json":
             self.text_for("default")
@@ -118,6 +124,8 @@ class Message:
             "Message": self.text_for(protocol),
             "Timestamp": self.timestamp,
         }
+        if self.sequence_number is not None:
+            envelope["SequenceNumber"] = self.sequence_number
         if protocol == "sqs":
             envelope |= {"SignatureVersion": "1", "Signature": "offline", "SigningCertURL": "offline"}
         envelope["UnsubscribeURL"] = (

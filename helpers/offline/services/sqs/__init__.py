@@ -1,24 +1,26 @@
-"""SQS: queues, as targets of topics."""
+"""SQS: standard and FIFO queues, with AWS's limits."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from moto.sqs.models import sqs_backends
 
-from helpers.offline import resource_policies
-from helpers.offline.kernel import AwsError, Kernel, Support
+from helpers.offline import fallthrough, resource_policies
+from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
 from helpers.offline.resource_policies import Source
+from helpers.offline.services.sqs import limits
 
 OPERATIONS: dict[str, Support] = {
-    "CreateQueue": Support("real"),
+    "CreateQueue": Support("real", "encryption keys and RedriveAllowPolicy are only kept"),
     "DeleteQueue": Support("real"),
     "GetQueueUrl": Support("real"),
     "GetQueueAttributes": Support("real"),
     "SetQueueAttributes": Support("real"),
     "ListQueues": Support("real"),
-    "SendMessage": Support("real"),
+    "SendMessage": Support("real", "FIFO queues know repeated messages for five minutes"),
     "SendMessageBatch": Support("real"),
     "ReceiveMessage": Support("real"),
     "DeleteMessage": Support("real"),
@@ -47,6 +49,8 @@ class Queues:
         body: str,
         *,
         attributes: Mapping[str, Any] | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
         source_principal: str | None = None,
         source_arn: str = "",
     ) -> None:
@@ -58,13 +62,28 @@ class Queues:
         if source_principal is not None:
             source = Source(source_principal, source_arn)
             resource_policies.require(self.kernel.account_id, source, "sqs:SendMessage", queue_arn)
-        backend.send_message(name, body, message_attributes=dict(attributes) if attributes else None)
+        backend.send_message(
+            name,
+            body,
+            message_attributes=dict(attributes) if attributes else None,
+            group_id=group_id,
+            deduplication_id=deduplication_id,
+        )
+
+
+def receive_message(call: Call) -> Answer:
+    if call.protocol == "json":
+        limits.check_receive(json.loads(call.body or b"{}"))
+    return fallthrough.ask_moto(call)
 
 
 def install(kernel: Kernel) -> None:
     """What clients call is moto's; what services send comes in through the port."""
+    from helpers.offline.services.sqs import checked
     from helpers.offline.services.sqs.journal import MessageJournal
 
+    checked.attach()
+    kernel.hot("sqs", "ReceiveMessage", receive_message, blocking=True)
     kernel.ports.queues = Queues(kernel)
     journal = MessageJournal(kernel.workspace.dir / "state", kernel.account_id, lambda: kernel.mark_dirty("sqs"))
     journal.attach()
