@@ -31,7 +31,8 @@ OPERATIONS: dict[str, Support] = {
     "SetSubscriptionAttributes": Support("real", "FilterPolicy, RawMessageDelivery, RedrivePolicy take effect"),
     "Publish": Support(
         "real",
-        "to topics, standard and FIFO; no phone numbers or devices; failures of a server are retried, then go to a dead-letter queue",
+        "to topics, standard and FIFO; no phone numbers or devices; failures of a server are retried, then go to a "
+        "dead-letter queue",
     ),
     "PublishBatch": Support("real"),
     "TagResource": Support("real"),
