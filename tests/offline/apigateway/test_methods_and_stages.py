@@ -406,7 +406,7 @@ def test_names_of_stages_plans_of_stages_and_kinds_of_gateway_responses(api, ech
     deployment = client.create_deployment(restApiId=api.id)["id"]
     assert refused(client.create_stage, restApiId=api.id, stageName="a b", deploymentId=deployment) == (
         "BadRequestException",
-        "Stage name only allows a-zA-Z0-9_",
+        "Stage name only allows a-zA-Z0-9_-",
     )
     stages = [{"apiId": api.id, "stage": "nope"}]
     assert refused(client.create_usage_plan, name="p", apiStages=stages) == (

@@ -151,6 +151,7 @@ def mock_api(gateway) -> str:
         where = {"restApiId": api, "resourceId": resource, "httpMethod": "GET"}
         gateway.put_method(**where, authorizationType="NONE")
         gateway.put_integration(**where, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+        gateway.put_method_response(**where, statusCode="200")
         gateway.put_integration_response(**where, statusCode="200", responseTemplates={"application/json": "kept"})
 
     mock(root["id"])

@@ -197,8 +197,8 @@ class Control:
         api = self._api(call)
         if api is not None and json.loads(call.body).get("deploymentId") not in api.deployments:
             raise AwsError("NotFoundException", "Invalid Deployment identifier specified", 404)
-        if not re.fullmatch(r"\w{1,128}", str(json.loads(call.body).get("stageName")), re.ASCII):
-            raise bad_request("Stage name only allows a-zA-Z0-9_")
+        if not re.fullmatch(r"[\w-]{1,128}", str(json.loads(call.body).get("stageName")), re.ASCII):
+            raise bad_request("Stage name only allows a-zA-Z0-9_-")
         return self._ask_moto(call)
 
     def update_stage(self, call: Call) -> Answer:

@@ -46,7 +46,7 @@ OPERATIONS = {
     "GetFunctionConcurrency": REAL,
     "DeleteFunctionConcurrency": REAL,
     "PutFunctionEventInvokeConfig": Support(
-        "real", "MaximumRetryAttempts; destinations SNS, SQS, Lambda, EventBridge; for all versions alike"
+        "real", "for each version and alias; destinations SNS, SQS, Lambda, EventBridge; the age runs 60 times faster"
     ),
     "UpdateFunctionEventInvokeConfig": REAL,
     "GetFunctionEventInvokeConfig": REAL,

@@ -10,9 +10,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from moto.core.utils import iso_8601_datetime_with_nanoseconds
+
 from helpers.offline import fallthrough
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
 from helpers.offline.services.functions import destinations, existing, lookup, package
+from helpers.offline.services.functions.event_settings import EventSettings
 from helpers.offline.services.functions.service import FunctionService
 
 PYTHON_RUNTIME = re.compile(r"python3\.\d+")
@@ -42,6 +45,7 @@ class Control:
     def __init__(self, kernel: Kernel, service: FunctionService) -> None:
         self.kernel = kernel
         self.service = service
+        self.event_settings = EventSettings(kernel)
 
     def operations(self) -> dict[str, Callable[[Call], Answer]]:
         return {
@@ -51,8 +55,11 @@ class Control:
             "DeleteFunction": self.delete,
             "AddPermission": self.add_permission,
             "PutFunctionConcurrency": self.put_concurrency,
-            "PutFunctionEventInvokeConfig": self.put_event_invoke_config,
-            "UpdateFunctionEventInvokeConfig": self.update_event_invoke_config,
+            "PutFunctionEventInvokeConfig": self.event_settings.put,
+            "UpdateFunctionEventInvokeConfig": self.event_settings.update,
+            "GetFunctionEventInvokeConfig": self.event_settings.get,
+            "DeleteFunctionEventInvokeConfig": self.event_settings.delete,
+            "ListFunctionEventInvokeConfigs": self.event_settings.list,
         }
 
     def create(self, call: Call) -> Answer:
@@ -81,20 +88,21 @@ class Control:
 
     def update_code(self, call: Call) -> Answer:
         request = json.loads(call.body)
-        self._target(_name(call), call)
+        self._check_revision(request, self._target(_name(call), call))
         if request.get("ImageUri"):
             raise unsupported("functions of container images")
         self._inline_code(request, call)
         answer = self._ask_moto(call, request)
         if answer.status < 300 and not request.get("DryRun"):
             target = self._target(_name(call), call)
+            answer = self._touched(target, answer)
             target.function.code.pop("ZipFile", None)
             self._warm_up(target)
         return answer
 
     def update_configuration(self, call: Call) -> Answer:
         request = json.loads(call.body)
-        self._target(_name(call), call)
+        self._check_revision(request, self._target(_name(call), call))
         check_configuration(request)
         if "Role" in request:
             self.check_role(request["Role"])
@@ -107,6 +115,7 @@ class Control:
             target = self._target(_name(call), call)
             if "DeadLetterConfig" in request:
                 target.function.dead_letter_config = request["DeadLetterConfig"]
+            answer = self._touched(target, answer)
             self._warm_up(target)
         return answer
 
@@ -141,19 +150,6 @@ class Control:
         existing.check_reserved(call, self._target(_name(call), call), wanted)
         return self._ask_moto(call)
 
-    def put_event_invoke_config(self, call: Call) -> Answer:
-        function = self._target(_name(call), call).function
-        self._check_destinations(json.loads(call.body), function.role)
-        function.event_invoke_config.clear()  # moto would keep the first for ever
-        return self._ask_moto(call)
-
-    def update_event_invoke_config(self, call: Call) -> Answer:
-        function = self._target(_name(call), call).function
-        self._check_destinations(json.loads(call.body), function.role)
-        earlier = function.event_invoke_config[-1].config if function.event_invoke_config else {}
-        function.event_invoke_config.clear()
-        return self._ask_moto(call, earlier | json.loads(call.body))
-
     def _check_letters(self, request: dict[str, Any], role_arn: str) -> None:
         target = (request.get("DeadLetterConfig") or {}).get("TargetArn")
         if target:
@@ -161,12 +157,26 @@ class Control:
                 raise invalid(f"The dead-letter target {target} is neither a queue nor a topic.")
             destinations.check(self.kernel, role_arn, target)
 
-    def _check_destinations(self, request: dict[str, Any], role_arn: str) -> None:
-        for side in (request.get("DestinationConfig") or {}).values():
-            if (side or {}).get("Destination"):
-                destinations.check(self.kernel, role_arn, side["Destination"])
-
     # --- pieces ---
+
+    def _touched(self, target: lookup.Target, answer: Answer) -> Answer:
+        """The answer with the moment of this change."""
+        latest = lookup.find(target.function.function_name, self.kernel.account_id, target.function.region).function
+        latest.last_modified = iso_8601_datetime_with_nanoseconds()
+        kept = {"LastModified": latest.get_configuration()["LastModified"]}
+        answer.body = json.dumps(json.loads(answer.body) | kept).encode()
+        return answer
+
+    def _check_revision(self, request: dict[str, Any], target: lookup.Target) -> None:
+        wanted = request.get("RevisionId")
+        if wanted and wanted != target.function.get_configuration().get("RevisionId"):
+            raise AwsError(
+                "PreconditionFailedException",
+                "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to "
+                "retrieve the latest Revision Id",
+                412,
+                Type="User",
+            )
 
     def _ask_moto(self, call: Call, request: dict[str, Any] | None = None) -> Answer:
         if request is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.outbox import Outbox
-from helpers.offline.services.functions import destinations, lookup
+from helpers.offline.services.functions import destinations, event_settings, lookup
 from helpers.offline.services.functions.environment import Outcome
 from helpers.offline.services.functions.pool import Throttled
 from helpers.offline.services.functions.service import FunctionService, _now
@@ -24,6 +24,7 @@ log = logging.getLogger("offline.lambda")
 # AWS waits one minute before the second attempt and two before the third; offline a minute is a second.
 RETRY_DELAYS_S = (1.0, 2.0)
 MAXIMUM_RETRIES = 2
+OFFLINE_MINUTE_S = 1.0
 LONGEST_PAUSE_S = 20.0
 OLDEST_S = 6 * 3600  # an event that cannot be run for so long is dropped, as on AWS
 
@@ -87,19 +88,28 @@ class EventQueue:
 
     async def _attempt_all(self, event: Event) -> None:
         payload = base64.b64decode(event.payload)
+        outcome: Outcome | None = None
         while True:
             try:
                 target = lookup.find(event.function, self.kernel.account_id, self.kernel.workspace.region)
             except AwsError as error:
                 log.warning("event %s dropped: %s", event.id, error.message)
                 return
-            config = _event_invoke_config(target.function)
+            config = event_settings.of(target)
+            too_old_at = event.queued_at + greatest_age_s(config)
+            if outcome is not None and time.time() >= too_old_at:
+                await self._send(target, event, outcome, config, "OnFailure", "EventAgeExceeded")
+                return
             try:
-                outcome = await self.service.run(target, payload, request_id=event.id, wait=True)
-            except Throttled:  # reserved concurrency 0: nothing runs at all
-                outcome = None
+                outcome = await self.service.run(target, payload, request_id=event.id, wait=True, wait_until=too_old_at)
+            except Throttled:
+                # With a reserved concurrency of 0 nothing ever runs, and nothing is tried again.
+                is_shut = target.function.reserved_concurrency == 0
+                condition = "RetriesExhausted" if is_shut else "EventAgeExceeded"
+                await self._send(target, event, None, config, "OnFailure", condition)
+                return
             event.attempts += 1
-            if outcome is not None and not outcome.error:
+            if not outcome.error:
                 await self._send(target, event, outcome, config, "OnSuccess", "Success")
                 return
             if event.attempts > config.get("MaximumRetryAttempts", MAXIMUM_RETRIES):
@@ -177,8 +187,10 @@ async def _patiently(attempt: Callable[[], Awaitable[None]], event: Event) -> No
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
-def _event_invoke_config(function: Any) -> dict[str, Any]:
-    return function.event_invoke_config[-1].config if function.event_invoke_config else {}
+def greatest_age_s(config: dict[str, Any]) -> float:
+    """How long an event is tried. What is configured runs on the clock of the retries: a minute of AWS is a second."""
+    wanted = config.get("MaximumEventAgeInSeconds")
+    return OLDEST_S if wanted is None else wanted / 60 * OFFLINE_MINUTE_S
 
 
 def _invocation_record(target: lookup.Target, event: Event, outcome: Outcome | None, condition: str) -> dict[str, Any]:

@@ -22,8 +22,6 @@ GUARDED = (
     "DeleteAlias",
     "GetFunctionConcurrency",
     "DeleteFunctionConcurrency",
-    "DeleteFunctionEventInvokeConfig",
-    "ListFunctionEventInvokeConfigs",
     "TagResource",
     "UntagResource",
     "ListTags",
@@ -41,7 +39,6 @@ class Existing:
             "GetAlias": self.get_alias,
             "GetPolicy": self.get_policy,
             "RemovePermission": self.remove_permission,
-            "GetFunctionEventInvokeConfig": self.get_event_invoke_config,
         }
 
     def guarded(self, call: Call) -> Answer:
@@ -55,6 +52,10 @@ class Existing:
     def create_alias(self, call: Call) -> Answer:
         target = target_of(call)
         request = json.loads(call.body)
+        if request["Name"] in aliases_of(call, target):
+            raise AwsError(
+                "ResourceConflictException", f"Alias already exists: {target.arn}:{request['Name']}", 409, Type="User"
+            )
         check_weights(call, target, request["FunctionVersion"], request.get("RoutingConfig"))
         return fallthrough.ask_moto(call)
 
@@ -74,21 +75,22 @@ class Existing:
         return target, alias
 
     def get_policy(self, call: Call) -> Answer:
-        if not target_of(call).function.policy.statements:
+        target = target_of(call)
+        mine = [one for one in target.function.policy.statements if one.get("Resource") == target.invoked_arn]
+        if not mine:
             raise not_found("The resource you requested does not exist.")
-        return fallthrough.ask_moto(call)
+        answer = fallthrough.ask_moto(call)
+        document = json.loads(answer.body)
+        policy = json.loads(document["Policy"])
+        policy["Statement"] = [one for one in policy["Statement"] if one.get("Resource") == target.invoked_arn]
+        answer.body = json.dumps(document | {"Policy": json.dumps(policy)}).encode()
+        return answer
 
     def remove_permission(self, call: Call) -> Answer:
         sid = unquote(call.path_parameters.get("StatementId") or call.path.rsplit("/", 1)[-1])
         statements = target_of(call).function.policy.statements
         if not any(statement.get("Sid") == sid for statement in statements):
             raise not_found(f"Statement {sid} is not found in resource policy.")
-        return fallthrough.ask_moto(call)
-
-    def get_event_invoke_config(self, call: Call) -> Answer:
-        target = target_of(call)
-        if not target.function.event_invoke_config:
-            raise not_found(f"The function {target.arn}:$LATEST doesn't have an EventInvokeConfig")
         return fallthrough.ask_moto(call)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 from helpers.offline.services.functions import lookup
 from helpers.offline.services.functions.service import FunctionService, tail
+
+NANOSECONDS = re.compile(r"(.+\.\d{3})\d*Z")  # moto's form; Lambda's is 2026-11-25T05:28:10.639+0000
 
 
 def replace(service: FunctionService) -> None:
@@ -25,6 +28,8 @@ def replace(service: FunctionService) -> None:
         configuration = describe(self, on_create)
         if letters := getattr(self, "dead_letter_config", None):
             configuration["DeadLetterConfig"] = letters
+        if match := NANOSECONDS.fullmatch(str(configuration.get("LastModified"))):
+            configuration["LastModified"] = f"{match[1]}+0000"
         return {name: value for name, value in configuration.items() if value is not None}
 
     LambdaFunction._invoke_lambda = _invoke_lambda

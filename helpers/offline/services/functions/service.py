@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import math
 import threading
 import time
 from collections.abc import Coroutine
@@ -77,13 +78,17 @@ class FunctionService:
         request_id: str | None = None,
         client_context: dict[str, Any] | None = None,
         wait: bool = False,
+        wait_until: float = math.inf,
     ) -> Outcome:
-        """Runs the function once. Raises Throttled, or with `wait` waits for a free execution instead."""
+        """Runs the function once. Raises Throttled, or with `wait` waits for a free execution instead.
+
+        `wait_until` in seconds since the epoch.
+        """
         function = target.function
         settings = lookup.settings_of(function)
         request_id = request_id or random_uuid()
         try:
-            environment = await self._take(settings, function.reserved_concurrency, wait)
+            environment = await self._take(settings, function.reserved_concurrency, wait, wait_until)
         except Throttled:
             self._metric(settings, {"Throttles": (1.0, "Count")})
             raise
@@ -91,13 +96,15 @@ class FunctionService:
         self._tell(settings, environment, outcome)
         return outcome
 
-    async def _take(self, settings: Settings, reserved: int | None, wait: bool) -> Environment:
+    async def _take(
+        self, settings: Settings, reserved: int | None, wait: bool, wait_until: float = math.inf
+    ) -> Environment:
         patient = wait
         while True:
             try:
                 taken = self.pool.take(settings, reserved, patient=patient)
             except Throttled:
-                if not wait or reserved == 0:
+                if not wait or reserved == 0 or time.time() >= wait_until:
                     raise
                 await asyncio.sleep(0.05)
                 continue
