@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from helpers.arena.engine import Engine
 from helpers.arena.rounds import Phase
 
 PING_SECONDS = 15.0
-PHONE_ROWS = 10
+PHONE_ROWS = 30
 
 
 class Board:
@@ -25,6 +26,7 @@ class Board:
         self._version = 0
         self._changed = asyncio.Event()
         self._encoded: dict[str, bytes] = {}
+        self._below: dict[str, dict] = {}  # alias -> its row, of those that phones are not shown unasked
         engine.on_change = self.refresh
 
     @property
@@ -83,6 +85,7 @@ class Board:
             "minimum": settings.minimum,
             "penalty": settings.penalty_ms,
             "scored": engine.scores.baseline.count if not hidden else None,
+            "entries": len(shown),
             "rows": shown,
             "chart": [p for p in engine.scores.chart if not hidden or locked_at is None or p[0] <= locked_at],
             "marks": [
@@ -123,27 +126,37 @@ class Board:
             else [],
         }
 
-    def json(self, view: str) -> bytes:
-        """The state for a view, encoded once for all: `board` (everything) or `phone` (the top, and short rows)."""
+    def aliases(self) -> list[str]:
+        """The learners', in the board's order."""
+        return _learners(self.state()["rows"])
+
+    def json(self, view: str, mine: str = "") -> bytes:
+        """The state for a view, encoded once for all: `board` (everything) or `phone` (the top, in short rows).
+
+        `mine`: an alias; when its row is not among those at the top, the phone's view holds it as `mine`.
+        """
         if view not in self._encoded:
             state = self.state()
             if view == "phone":
-                state = _for_phones(state)
-            self._encoded[view] = json.dumps(state, separators=(",", ":")).encode()
-        return self._encoded[view]
+                state, self._below = _for_phones(state)
+            self._encoded[view] = _encoded(state)
+        made = self._encoded[view]
+        if view == "phone" and mine in self._below:
+            return b'%s,"mine":%s}' % (made[:-1], _encoded(self._below[mine]))
+        return made
 
-    def message(self, view: str) -> bytes:
+    def message(self, view: str, mine: str = "") -> bytes:
         """The same as one server-sent event."""
-        return b"event: state\nid: %d\ndata: %s\n\n" % (self._version, self.json(view))
+        return b"event: state\nid: %d\ndata: %s\n\n" % (self._version, self.json(view, mine))
 
-    async def follow(self, view: str) -> AsyncIterator[bytes]:
+    async def follow(self, view: str, mine: str = "") -> AsyncIterator[bytes]:
         """Messages for one viewer, always the newest; a slow viewer skips what it missed."""
         self.viewers += 1
         try:
             yield b"retry: 1500\n\n"
             while not self.closing:
                 changed = self._changed
-                yield self.message(view)
+                yield self.message(view, mine)
                 if view == "phone":
                     await asyncio.sleep(1.0)  # phones share the room's network: every other second is enough
                 try:
@@ -155,11 +168,24 @@ class Board:
             self.viewers -= 1
 
 
-def _for_phones(state: dict[str, Any]) -> dict[str, Any]:
-    """The same without the chart; below the top only what a learner looks for: place, alias, error, state."""
+def _for_phones(state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict]]:
+    """The top without chart and sparks, and the rows below it by alias: a room's phones share one network.
+
+    `roster` changes whenever the learners' aliases do, so that phones ask for them only then.
+    """
     short = ("id", "alias", "kind", "rank", "score", "gap", "state", "reason", "moved", "availability", "p95")
-    rows = [r if i < PHONE_ROWS else {k: r[k] for k in short} for i, r in enumerate(state["rows"])]
-    return {**state, "chart": [], "rows": rows}
+    rows = [{k: r[k] for k in short} for r in state["rows"]]
+    roster = zlib.crc32("\n".join(sorted(_learners(rows))).encode())
+    below = {r["alias"]: r for r in rows[PHONE_ROWS:]}
+    return {**state, "chart": [], "marks": [], "roster": roster, "rows": rows[:PHONE_ROWS]}, below
+
+
+def _learners(rows: list[dict]) -> list[str]:
+    return [r["alias"] for r in rows if r["kind"] == "learner"]
+
+
+def _encoded(value: dict) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _whole(value: float | None) -> float | None:

@@ -58,7 +58,7 @@ class Client:
         return answer.json() if is_json else answer.text
 
     def state(self, view: str = "board") -> dict:
-        """The public state; `view`: board, or phone (without the chart and what only the big screen shows)."""
+        """The public state; `view`: board, or phone (the top, without what only the big screen shows)."""
         return self.call("GET", f"api/state?view={view}")
 
     def act(self, action: str, **body: object) -> dict:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from helpers.arena.client import ArenaError, Client, find
 
 _CELL = "padding:2px 10px;text-align:{};font-variant-numeric:tabular-nums"
-_MOST_ROWS = 40
 
 
 def show(arena: str | None = None) -> None:
@@ -89,11 +88,11 @@ def _phase(state: dict) -> str:
 def table(state: dict) -> str:
     """The board as an HTML table; aliases and reasons are escaped."""
     lines = [_line("th", ["", "alias", "error, ms", "gap", "answered", "state"])]
-    for row in state["rows"][:_MOST_ROWS]:
+    for row in state["rows"]:
         answered = "" if row["availability"] is None else f"{row['availability']:.0%}"
         cells = [row["rank"] or "–", row["alias"], _ms(row["score"]), _ms(row["gap"]), answered]
         lines.append(_line("td", [*cells, f"{row['state']} {row['reason']}".strip()]))
-    more = len(state["rows"]) - _MOST_ROWS
+    more = state["entries"] - len(state["rows"])
     foot = f"<p>and {more} more</p>" if more > 0 else ""
     caption = f"<caption style='text-align:left'>Arena: {_phase(state)}</caption>"
     return f"<table>{caption}{''.join(lines)}</table>{foot}"

@@ -31,6 +31,7 @@ class Views:
             Route("/qr.svg", self.qr),
             Route("/events", self.events),
             Route("/api/state", self.state),
+            Route("/api/aliases", self.aliases),
             Route("/api/address", self.address),
         ]
 
@@ -49,11 +50,15 @@ class Views:
         if self._board.viewers >= MOST_VIEWERS:
             raise HTTPException(503, "Too many viewers.")
         return StreamingResponse(
-            self._board.follow(_view(request)), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+            self._board.follow(*_view(request)), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
         )
 
     async def state(self, request: Request) -> Response:
-        return Response(self._board.json(_view(request)), media_type="application/json")
+        return Response(self._board.json(*_view(request)), media_type="application/json")
+
+    async def aliases(self, _: Request) -> Response:
+        """The learners' aliases; phones choose from them which one is theirs."""
+        return JSONResponse(self._board.aliases())
 
     async def address(self, _: Request) -> Response:
         """Where phones find this server, if the instructor said so."""
@@ -76,5 +81,8 @@ async def _static(request: Request) -> Response:
     return Response(files[name].read_bytes(), media_type=_TYPES[files[name].suffix], headers=headers)
 
 
-def _view(request: Request) -> str:
-    return "phone" if request.query_params.get("view") == "phone" else "board"
+def _view(request: Request) -> tuple[str, str]:
+    """`board`, or `phone` and the alias whose row it is to hold."""
+    if request.query_params.get("view") == "phone":
+        return "phone", request.query_params.get("mine", "")
+    return "board", ""

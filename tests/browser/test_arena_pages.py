@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from helpers.arena.board import PHONE_ROWS
 from tests.arena.playing import QUICK, TOKEN, poll
 
 LONGER = dataclasses.replace(QUICK, seconds=60)
@@ -104,6 +105,22 @@ def test_the_phone_shows_ones_own_place(arena, participants, visit):
     page.reload()
     page.locator("#card").wait_for()  # remembered
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_phone_shows_the_top_and_ones_own_row_of_a_large_field(arena, visit):
+    running = arena(settings=LONGER)
+    for i in range(PHONE_ROWS + 20):
+        entry = running.store.add_entry(f"player {i}", "", "baseline" if i % 2 else "learner", "")
+        running.arena.engine.enter(entry)
+    page = visit(running.url + "phone", PHONE)
+    page.get_by_text("and 21 more, on the big screen").wait_for()
+    assert page.locator("#list li").count() == PHONE_ROWS
+    assert page.locator("#who option").count() == 1 + PHONE_ROWS // 2 + 10  # the learners, and the first line
+    page.get_by_label("My entry", exact=True).last.select_option("player 48")
+    page.locator("li.is-mine .alias", has_text="player 48").wait_for()
+    page.get_by_text("and 20 more, on the big screen").wait_for()
+    assert page.locator("#card").is_visible()
+    assert len(running.call("GET", "api/state?view=phone&mine=player%2048")[1]["rows"]) == PHONE_ROWS
 
 
 def test_one_enters_from_the_phone_and_is_told_what_is_wrong(arena, participants, visit):

@@ -28,6 +28,12 @@ export class Link {
     this.source.addEventListener("error", () => { this.mute = true; }); // asks at once whether anybody is there
   }
 
+  // Another view of the same: the stream is opened anew.
+  turn(view) {
+    this.view = view;
+    this.open();
+  }
+
   take(state) {
     this.heard = performance.now();
     if (this.silent) { this.silent = false; this.onSilence(false); }

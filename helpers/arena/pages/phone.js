@@ -7,13 +7,21 @@ import { clock, gap, ms, phase, share, tag } from "./words.js";
 
 const rows = new Map();
 let mine = localStorage.getItem("arena-mine") || "";
+let roster = null; // of which the aliases to choose from are
+
+const view = () => `phone&mine=${encodeURIComponent(mine)}`;
 
 themed($("theme"));
 $("who").addEventListener("change", () => {
-  mine = $("who").value;
-  localStorage.setItem("arena-mine", mine);
+  iAm($("who").value);
   if (link.state) show(link.state);
 });
+
+function iAm(alias) {
+  mine = alias;
+  localStorage.setItem("arena-mine", mine);
+  link.turn(view());
+}
 
 function show(state) {
   const [key, chip] = phase(state);
@@ -24,23 +32,28 @@ function show(state) {
   $("note").hidden = !note;
   say($("note"), note);
   say($("rule"), `RMSE in ms over the last ${state.window} interactions; lower is better.`);
-  choose(state.rows);
+  if (state.roster !== roster) choose(state.roster);
   card(state);
   list(state);
   $("empty").hidden = state.rows.length > 0;
 }
 
-function choose(all) {
-  const names = all.filter((r) => r.kind === "learner").map((r) => r.alias).sort((a, b) => a.localeCompare(b));
-  const key = names.join("\n");
-  if ($("who").dataset.key === key) return;
-  $("who").dataset.key = key;
+async function choose(of) {
+  roster = of;
+  let names;
+  try {
+    names = await (await fetch("api/aliases", { cache: "no-store" })).json();
+  } catch {
+    roster = null; // asked again with the next state
+    return;
+  }
+  names.sort((a, b) => a.localeCompare(b));
   $("who").replaceChildren(el("option", { value: "" }, "choose your alias"), ...names.map((n) => el("option", { value: n }, n)));
   $("who").value = names.includes(mine) ? mine : "";
 }
 
 function card(state) {
-  const row = state.rows.find((r) => r.alias === mine);
+  const row = [...state.rows, state.mine].find((r) => r?.alias === mine);
   $("card").hidden = !row;
   if (!row) return;
   say($("place"), row.rank ? `${row.rank}.` : "–");
@@ -54,7 +67,11 @@ function list(state) {
   const open = state.phase === "open";
   const place = $("list");
   const seen = new Set();
-  state.rows.forEach((row, i) => {
+  const shown = state.mine ? [...state.rows, state.mine] : state.rows;
+  const more = state.entries - shown.length;
+  $("more").hidden = more <= 0;
+  say($("more"), `and ${more} more, on the big screen`);
+  shown.forEach((row, i) => {
     seen.add(row.id);
     let kept = rows.get(row.id);
     if (!kept) {
@@ -90,10 +107,9 @@ $("form").addEventListener("submit", async (event) => {
     const answer = await fetch("api/entries", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
     const made = await answer.json();
     if (!answer.ok) throw new Error(made.message);
-    mine = made.alias;
-    localStorage.setItem("arena-mine", mine);
     localStorage.setItem(`arena-token-${made.id}`, made.token);
-    $("who").dataset.key = "";
+    roster = null;
+    iAm(made.alias);
     say($("answer"), `You are in, as ${made.alias}.`);
     $("form").reset();
   } catch (error) {
@@ -104,7 +120,7 @@ $("form").addEventListener("submit", async (event) => {
   }
 });
 
-const link = new Link("phone", show, (silent) => {
+const link = new Link(view(), show, (silent) => {
   if (silent) { $("phase").dataset.phase = "offline"; say($("phase"), "reconnecting"); }
 });
 setInterval(() => link.state && say($("clock"), clock(link.left())), 250);
