@@ -11,6 +11,7 @@ from benchmarks.machine import description
 
 KINDS = {
     "lost": "acknowledged changes, records, messages, events or jobs lost",
+    "twice": "metric values or log events that count twice",
     "torn": "objects or resources torn",
     "unreadable": "state unreadable",
     "serving": "endpoints that did not serve again",

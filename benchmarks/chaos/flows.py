@@ -1,7 +1,8 @@
-"""What flows: records, messages, events and jobs, each with a name; the acknowledged ones must come through."""
+"""What flows: records, messages, events, metric values, jobs, with names; the acknowledged ones must come through."""
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -22,13 +23,25 @@ class Flows:
             "SNS -> Lambda": set(),
             "SNS -> SQS": set(),
             "SendMessage": set(),
+            "Invoke (Event)": set(),
+            "PutEvents -> SQS": set(),
+            "PutLogEvents": set(),
+            "PutMetricData": set(),
+            "InvokeEndpoint -> data capture": set(),
         }
+        self.values_put = 0  # metric values since the last comparison, acknowledged or not
+        self.values_told = 0  # of them the acknowledged ones
+        self.values_known = 0.0  # their sum at the last comparison
+        self.begun = time.time()
         self.received: set[str] = set()
         self.jobs: dict[str, str] = {}  # name -> the last status that was told
         self._number = 0
 
     def workers(self) -> list[Any]:
-        return [self.put_records, self.publish_records, self.publish_events, self.send_messages, self.train]
+        return [
+            *(self.put_records, self.publish_records, self.publish_events, self.send_messages, self.train),
+            *(self.invoke_later, self.put_events, self.put_log_events, self.put_metric_data, self.infer),
+        ]
 
     def names(self, count: int, kind: str) -> list[str]:
         first = self._number
@@ -75,9 +88,61 @@ class Flows:
     def receive(self, sqs: Any) -> int:
         found = sqs.receive_message(QueueUrl=self.world.queue, MaxNumberOfMessages=10).get("Messages", [])
         for message in found:
-            self.received.add(message["Body"].strip())
+            self.received.add(message["Body"].strip().strip('"'))
             sqs.delete_message(QueueUrl=self.world.queue, ReceiptHandle=message["ReceiptHandle"])
         return len(found)
+
+    def invoke_later(self, is_over: Any) -> None:
+        """The same function as the topic's, and the same form of event."""
+        lambda_ = self.world.client("lambda")
+        while not is_over():
+            (name,) = self.names(1, "invoked")
+            event = json.dumps({"Records": [{"Sns": {"Message": name}}]})
+            lambda_.invoke(FunctionName=self.world.function, InvocationType="Event", Payload=event)
+            self.sent["Invoke (Event)"].add(name)
+            time.sleep(0.05)
+
+    def put_events(self, is_over: Any) -> None:
+        events = self.world.client("events")
+        while not is_over():
+            names = self.names(3, "emitted")
+            entries = [
+                {"Source": "chaos", "DetailType": "named", "Detail": json.dumps({"name": name})} for name in names
+            ]
+            answer = events.put_events(Entries=entries)
+            if answer.get("FailedEntryCount") != 0:
+                raise ConnectionError(f"half an answer: {answer}")
+            self.sent["PutEvents -> SQS"].update(names)
+            time.sleep(0.05)
+
+    def put_log_events(self, is_over: Any) -> None:
+        logs = self.world.client("logs")
+        while not is_over():
+            names, now = self.names(3, "line"), int(1000 * time.time())
+            lines = [{"timestamp": now, "message": name} for name in names]
+            logs.put_log_events(logGroupName=self.world.log_group, logStreamName="lines", logEvents=lines)
+            self.sent["PutLogEvents"].update(names)
+            time.sleep(0.02)
+
+    def put_metric_data(self, is_over: Any) -> None:
+        """Values of 1: their sum is their number."""
+        cloudwatch = self.world.client("cloudwatch")
+        while not is_over():
+            names = self.names(3, "value")
+            self.values_put += len(names)
+            data = [{"MetricName": "values", "Value": 1.0} for _ in names]
+            cloudwatch.put_metric_data(Namespace="Chaos", MetricData=data)
+            self.values_told += len(names)
+            self.sent["PutMetricData"].update(names)
+            time.sleep(0.02)
+
+    def infer(self, is_over: Any) -> None:
+        """From an endpoint that captures everything, by the id that the caller gives."""
+        while not is_over():
+            (name,) = self.names(1, "inference")
+            self.world.invoke(self.world.captured_endpoint, name)
+            self.sent["InvokeEndpoint -> data capture"].add(name)
+            time.sleep(0.02)
 
     def train(self, is_over: Any) -> None:
         sagemaker = self.world.client("sagemaker")
@@ -121,16 +186,68 @@ class Flows:
         delivered = {
             "PutRecordBatch -> S3": self._lines(s3, f"records/{world.direct_stream}/"),
             "SNS -> Firehose -> S3": self._lines(s3, f"records/{world.topic_stream}/"),
-            "SNS -> Lambda": self._events(s3),
+            "InvokeEndpoint -> data capture": self._captured(s3),
+            "PutLogEvents": set(self.lines_kept()),
         }
+        delivered["SNS -> Lambda"] = delivered["Invoke (Event)"] = self._events(s3)
         sqs, deadline = world.client("sqs"), time.monotonic() + 5  # the queue's visibility timeout is 1 s
         while time.monotonic() < deadline:
             if self.receive(sqs):
                 deadline = time.monotonic() + 3
             else:
                 time.sleep(0.2)
-        delivered["SNS -> SQS"] = delivered["SendMessage"] = self.received
+        delivered |= dict.fromkeys(("SNS -> SQS", "SendMessage", "PutEvents -> SQS"), self.received)
+        delivered["PutMetricData"] = self.sent["PutMetricData"]  # compared after each kill
         return {path: names - delivered[path] for path, names in self.sent.items()}
+
+    def value_problems(self) -> list[str]:
+        """After a restart: the sum of the metric values is what was acknowledged, or what was put."""
+        found, before = self.sum_kept(), self.values_known
+        least, most = before + self.values_told, before + self.values_put
+        self.values_known, self.values_put, self.values_told = found, 0, 0
+        if least <= found <= most:
+            return []
+        return [f"{'lost' if found < least else 'twice'}: metric values: {found}, expected {least} to {most}"]
+
+    def line_problems(self) -> list[str]:
+        """Log events that are there more often than they were put."""
+        lines = self.lines_kept()
+        more = len(lines) - len(set(lines))
+        return [f"twice: {more} of {len(lines)} log events"] if more else []
+
+    def sum_kept(self) -> float:
+        found = self.world.client("cloudwatch").get_metric_statistics(
+            Namespace="Chaos",
+            MetricName="values",
+            StartTime=self.begun - 3600,
+            EndTime=time.time() + 3600,
+            Period=3600,
+            Statistics=["Sum"],
+        )
+        return sum(point["Sum"] for point in found["Datapoints"])
+
+    def lines_kept(self) -> list[str]:
+        logs, lines, token = self.world.client("logs"), [], {}
+        while True:
+            page = logs.get_log_events(
+                logGroupName=self.world.log_group, logStreamName="lines", startFromHead=True, **token
+            )
+            if not page["events"]:
+                return lines
+            lines += [event["message"] for event in page["events"]]
+            token = {"nextToken": page["nextForwardToken"]}
+
+    def _captured(self, s3: Any) -> set[str]:
+        """The ids of the inferences in S3, once all that were acknowledged have had their time."""
+        deadline = time.monotonic() + 20
+        while True:
+            keys = self._keys(s3, "captured/")
+            bodies = [s3.get_object(Bucket=self.world.bucket, Key=key)["Body"].read() for key in keys]
+            lines = b"".join(bodies).splitlines()
+            found = {json.loads(line)["eventMetadata"]["inferenceId"] for line in lines}
+            if self.sent["InvokeEndpoint -> data capture"] <= found or time.monotonic() > deadline:
+                return found
+            time.sleep(0.5)
 
     def _lines(self, s3: Any, prefix: str) -> set[str]:
         found: set[str] = set()
@@ -142,7 +259,7 @@ class Flows:
         deadline = time.monotonic() + 60
         while True:
             found = {key.removeprefix("events/") for key in self._keys(s3, "events/")}
-            if self.sent["SNS -> Lambda"] <= found or time.monotonic() > deadline:
+            if self.sent["SNS -> Lambda"] | self.sent["Invoke (Event)"] <= found or time.monotonic() > deadline:
                 return found
             time.sleep(0.5)
 

@@ -387,9 +387,9 @@ def _models(world: Any) -> list[Slot]:
         world.make_endpoint_config(f"config-{number}")
 
     def newest_config() -> int:
-        found = sagemaker.list_endpoint_configs(SortBy="CreationTime", SortOrder="Descending", MaxResults=5)
-        names = [one["EndpointConfigName"] for one in found["EndpointConfigs"]]
-        return max((int(name.partition("-")[2]) for name in names if name.startswith("config-")), default=GONE)
+        newest = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 5}
+        found = sagemaker.list_endpoint_configs(NameContains="config-", **newest)["EndpointConfigs"]
+        return max((int(one["EndpointConfigName"].partition("-")[2]) for one in found), default=GONE)
 
     def update(number: int) -> None:
         """The endpoint with a configuration of its own; acknowledged when it is accepted, as on AWS."""

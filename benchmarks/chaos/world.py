@@ -34,7 +34,8 @@ class World:
     """`build` once, `connect` after every start; the names stay the same."""
 
     bucket, versioned_bucket, log_group = "chaos", "chaos-versions", "/chaos"
-    role_name, function, endpoint, scaled_endpoint = "chaos", "keeps", "served", "scaled"
+    role_name, function = "chaos", "keeps"
+    endpoint, scaled_endpoint, captured_endpoint = "served", "scaled", "captured"
     slot_stream, topic_stream, direct_stream = "slot", "of-topic", "direct"
 
     def __init__(self, directory: Path) -> None:
@@ -90,6 +91,7 @@ class World:
         self.slot_queue = sqs.create_queue(QueueName="slot")["QueueUrl"]
         self.queue = sqs.create_queue(QueueName="messages", Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
         self.client("logs").create_log_group(logGroupName=self.log_group)
+        self.client("logs").create_log_stream(logGroupName=self.log_group, logStreamName="lines")
         for stream in (self.slot_stream, self.topic_stream, self.direct_stream):
             self._make_stream(stream)
         self._subscribe()
@@ -115,7 +117,7 @@ class World:
         queue = "arn:aws:sqs:us-east-1:123456789012:messages"
         let_in = {
             "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
+            "Principal": {"Service": ["sns.amazonaws.com", "events.amazonaws.com"]},
             "Action": "sqs:SendMessage",
             "Resource": queue,
         }
@@ -123,6 +125,9 @@ class World:
             QueueUrl=self.queue, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [let_in]})}
         )
         sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
+        events = self.client("events")
+        events.put_rule(Name="to-queue", EventPattern=json.dumps({"source": ["chaos"]}))
+        events.put_targets(Rule="to-queue", Targets=[{"Id": "1", "Arn": queue, "InputPath": "$.detail.name"}])
         function = lambda_.create_function(
             FunctionName=self.function,
             Runtime="python3.12",
@@ -163,18 +168,25 @@ class World:
         model = {"Image": XGBOOST, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
         sagemaker.create_model(ModelName="model", PrimaryContainer=model, ExecutionRoleArn=self.role)
         self.make_endpoint_config("first-0")
-        for endpoint in (self.endpoint, self.scaled_endpoint):
-            sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName="first-0")
+        capture = {
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": f"s3://{self.bucket}/captured",
+            "CaptureOptions": [{"CaptureMode": "Input"}],
+        }
+        self.make_endpoint_config("captures-0", DataCaptureConfig=capture)
+        for endpoint in (self.endpoint, self.scaled_endpoint, self.captured_endpoint):
+            config = "captures-0" if endpoint == self.captured_endpoint else "first-0"
+            sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=config)
             self.settled(endpoint)
 
-    def make_endpoint_config(self, name: str) -> None:
+    def make_endpoint_config(self, name: str, **more: object) -> None:
         variant = {
             "VariantName": "one",
             "ModelName": "model",
             "InitialInstanceCount": 1,
             "InstanceType": "ml.m5.large",
         }
-        self.client("sagemaker").create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        self.client("sagemaker").create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **more)
 
     def settled(self, endpoint: str, seconds: float = 60) -> dict:
         """The endpoint's description once it is not on its way to another state."""
@@ -190,9 +202,9 @@ class World:
             time.sleep(0.05)
         return found
 
-    def invoke(self, endpoint: str) -> float:
+    def invoke(self, endpoint: str, inference: str = "asked") -> float:
         answer = self.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=endpoint, ContentType="text/csv", Body=b"0.5,0.2,0.1"
+            EndpointName=endpoint, ContentType="text/csv", Body=b"0.5,0.2,0.1", InferenceId=inference
         )
         return float(answer["Body"].read())
 
