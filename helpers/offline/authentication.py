@@ -56,6 +56,11 @@ _REFUSALS = {
         ("ExpiredToken", _TOKEN_EXPIRED),
         ("ExpiredTokenException", _TOKEN_EXPIRED),
     ),
+    "unsigned": (
+        ("AccessDenied", "There were headers present in the request which were not signed"),
+        ("SignatureDoesNotMatch", _MISMATCH),
+        ("InvalidSignatureException", _MISMATCH),
+    ),
     "mismatch": (
         (
             "SignatureDoesNotMatch",

@@ -43,7 +43,7 @@ class Control:
     def answer(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Answer:
         if path == PREFIX + "ping":
             secret = self.kernel.workspace.credentials.secret_access_key
-            return _json({"pid": os.getpid(), "proof": proof(secret, query)})
+            return _json({"pid": os.getpid(), "proof": proof(secret, f"ping {query}")})
         if not self._is_proved(method, path, headers):
             return _json({"message": "Forbidden"}, 403)
         if path == PREFIX + "status":
@@ -70,10 +70,10 @@ class Control:
 
     def _is_proved(self, method: str, path: str, headers: Mapping[str, str]) -> bool:
         said, now = headers.get("x-workshop-proof", ""), headers.get("x-workshop-time", "0")
-        if not now.isdigit() or abs(time.time() - int(now)) > VALID_S:
+        if not now.isdecimal() or abs(time.time() - int(now)) > VALID_S:
             return False
         secret = self.kernel.workspace.credentials.secret_access_key
-        return hmac.compare_digest(said, proof(secret, f"{method} {path} {now}"))
+        return hmac.compare_digest(said.encode(), proof(secret, f"{method} {path} {now}").encode())
 
 
 def _json(document: dict[str, object], status: int = 200) -> Answer:

@@ -57,5 +57,6 @@ def shell_exports(environment: dict[str, str]) -> str:
 
 def _file(path: Path, text: str) -> Path:
     if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+        with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(text)
     return path

@@ -76,6 +76,11 @@ class Front:
         if scope["type"] != "http":
             return
         headers = read_headers(scope)
+        if not doors.is_local(headers.get("host", "")):  # before anything is read
+            await send_answer(
+                doors.refusal(f"Host {headers.get('host', '')} is not this machine."), scope["method"], send
+            )
+            return
         try:
             body = None if uploads.is_large(scope["method"], headers) else await uploads.read_body(receive, headers)
             answer = await self.answer(scope, headers, body, receive)
@@ -91,8 +96,6 @@ class Front:
         path = scope["raw_path"].decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         host = headers.get("host", "")
-        if not doors.is_local(host):
-            return doors.refusal(f"Host {host} is not this machine.")
         if path.startswith(control.PREFIX):
             return self.control.answer(method, path, query, headers)
         if self.kernel.public_planes:
@@ -241,6 +244,8 @@ class Front:
             call.protocol,
             self.kernel.workspace.region,
         )
+        if known.signed.service != call.service:  # what was signed for one service is good for that one alone
+            raise authentication.refusal(signature.BadSignature("mismatch"), call.protocol)
         self._take_over(call, known)
         return known
 

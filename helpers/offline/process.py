@@ -221,7 +221,7 @@ def is_answering(state: State) -> bool:
         answer = json.loads(ask(state, "GET", f"/_workshop/ping?{nonce}", timeout_s=5))
     except (OSError, ValueError, HTTPException):
         return False
-    return hmac.compare_digest(answer.get("proof", ""), proof(state.secret_access_key, nonce))
+    return hmac.compare_digest(answer.get("proof", ""), proof(state.secret_access_key, f"ping {nonce}"))
 
 
 def server_process(directory: Path, state: State) -> psutil.Process | None:
@@ -315,7 +315,7 @@ def _spawn(directory: Path, port: int, idle_hours: float | None) -> State:
     log = log_path(directory)
     if log.exists() and log.stat().st_size > 5_000_000:
         log.replace(log.with_suffix(".log.1"))
-    with log.open("ab") as output:
+    with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
         child = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -374,7 +374,7 @@ def new_state() -> State:
 @contextmanager
 def _lock(directory: Path) -> Iterator[None]:
     try:
-        with filelock.FileLock(directory / "offline.lock", timeout=LOCK_TIMEOUT_S):
+        with filelock.FileLock(directory / "offline.lock", timeout=LOCK_TIMEOUT_S, mode=0o600):
             yield
     except filelock.Timeout as error:
         raise OfflineError(f"Another process has been starting the offline AWS in {directory} for too long.") from error

@@ -22,6 +22,7 @@ EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 WINDOW_S = 15 * 60
 LONGEST_PRESIGNED_S = 7 * 24 * 3600
+NEED_NO_SIGNATURE = ("x-amz-content-sha256",)  # it is in the signature by itself
 LONGEST_LINE_BYTES = 16 * 1024  # of a chunked body: a chunk's size and signature, or all trailing headers
 
 
@@ -45,7 +46,7 @@ class Signed:
 
 
 class BadSignature(Exception):
-    """`kind` is one of: missing, incomplete, mismatch, skewed, expired, payload."""
+    """`kind` is one of: missing, incomplete, unsigned, mismatch, skewed, expired, payload."""
 
     def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(f"{kind}: {detail}")
@@ -65,7 +66,10 @@ def parse(headers: Mapping[str, str], query: str) -> Signed:
 
 def _parse_header(authorization: str, headers: Mapping[str, str]) -> Signed:
     algorithm, _, rest = authorization.partition(" ")
-    fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+    parts = [part.strip().partition("=")[::2] for part in rest.split(",")]
+    fields = dict(parts)
+    if len(fields) < len(parts):  # who reads the first and who reads the last would disagree
+        raise BadSignature("incomplete", authorization)
     credential = fields.get("Credential", "").split("/")
     timestamp = headers.get("x-amz-date", "")
     complete = fields.get("SignedHeaders") and fields.get("Signature") and timestamp
@@ -81,10 +85,15 @@ def _parse_header(authorization: str, headers: Mapping[str, str]) -> Signed:
 
 
 def _parse_presigned(query: str) -> Signed:
-    fields = dict(parse_qsl(query))
+    parts = parse_qsl(query)
+    fields = dict(parts)
+    if len([name for name, _ in parts if name.startswith("X-Amz-")]) > len(
+        {name for name in fields if name.startswith("X-Amz-")}
+    ):
+        raise BadSignature("incomplete", query)
     credential = fields.get("X-Amz-Credential", "").split("/")
     expires = fields.get("X-Amz-Expires", "")
-    if len(credential) != 5 or not expires.isdigit() or int(expires) > LONGEST_PRESIGNED_S:
+    if len(credential) != 5 or not re.fullmatch("[0-9]{1,7}", expires) or int(expires) > LONGEST_PRESIGNED_S:
         raise BadSignature("incomplete", query)
     return Signed(
         *credential[:4],
@@ -99,7 +108,7 @@ def _parse_presigned(query: str) -> Signed:
 def verify(
     signed: Signed, secret: str, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes | None
 ) -> None:
-    """Raises BadSignature mismatch, skewed, expired or payload. `raw_path` is percent-encoded as it arrived.
+    """Raises BadSignature mismatch, unsigned, skewed, expired or payload. `raw_path` is percent-encoded as it arrived.
 
     `body` is None where it has not arrived yet: then the hash that is promised for it is verified, not the body.
     """
@@ -109,12 +118,15 @@ def verify(
     payload_hash = _payload_hash(signed, headers, body)
     if any(name not in headers for name in signed.signed_headers) or "host" not in signed.signed_headers:
         raise BadSignature("mismatch")
+    unsigned = [name for name in headers if name.startswith("x-amz-") and name not in signed.signed_headers]
+    if any(name not in NEED_NO_SIGNATURE for name in unsigned):  # else who has a presigned URL could turn it to more
+        raise BadSignature("unsigned", ", ".join(unsigned))
     path = raw_path if signed.service == "s3" else quote(_normalized(raw_path), safe="/~")
     canonical_headers = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in signed.signed_headers)
     names = ";".join(signed.signed_headers)
     for canonical_query in _canonical_queries(query):
         request = f"{method}\n{path}\n{canonical_query}\n{canonical_headers}\n{names}\n{payload_hash}"
-        if hmac.compare_digest(_signature(signed, secret, request), signed.signature):
+        if hmac.compare_digest(_signature(signed, secret, request).encode(), signed.signature.encode()):
             return
     raise BadSignature("mismatch")
 
@@ -289,7 +301,7 @@ class ChunkDecoder:
 
 def _compare(signed: Signed, key: bytes, kind: str, previous: str, hashes: list[str], said: str) -> None:
     text = "\n".join([kind, signed.timestamp, signed.scope, previous, *hashes])
-    if not hmac.compare_digest(_sign(key, text).hex(), said):
+    if not hmac.compare_digest(_sign(key, text).hex().encode(), said.encode()):
         raise BadSignature("mismatch")
 
 

@@ -6,6 +6,7 @@ Only for URLs: signature version 2 in a header is refused, as S3 refuses it for 
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -33,7 +34,7 @@ def is_presigned(query: str) -> bool:
 def parse(query: str, region: str) -> Signed:
     """Raises BadSignature incomplete."""
     fields = dict(parse_qsl(query))
-    if not fields.get("Expires", "").isdigit():
+    if not re.fullmatch("[0-9]{1,12}", fields.get("Expires", "")):
         raise BadSignature("incomplete", query)
     return Signed(
         fields["AWSAccessKeyId"],
@@ -65,5 +66,5 @@ def verify(signed: Signed, secret: str, method: str, raw_path: str, query: str, 
     url = urlsplit(f"http://127.0.0.1{raw_path}?{urlencode(kept)}")
     signer = _Signer(Credentials(signed.access_key_id, secret), expires=signed.expires_s)
     expected = signer.get_signature(method, url, canonical, str(signed.expires_s))
-    if not hmac.compare_digest(expected, signed.signature):
+    if not hmac.compare_digest(expected.encode(), signed.signature.encode()):
         raise BadSignature("mismatch")

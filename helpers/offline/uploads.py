@@ -42,7 +42,7 @@ def is_large(method: str, headers: Mapping[str, str]) -> bool:
     if method != "PUT":
         return False
     length = headers.get("content-length", "")
-    return "transfer-encoding" in headers or (length.isdigit() and int(length) >= STREAMED_FROM_BYTES)
+    return "transfer-encoding" in headers or (length.isdecimal() and int(length) >= STREAMED_FROM_BYTES)
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
@@ -88,7 +88,7 @@ async def store(
     Raises ClientGone, OSError, BadSignature, and AwsError in S3's words where the bytes are not what was promised;
     no file is left then.
     """
-    if (length := headers.get("content-length", "")).isdigit() and int(length) > LIMIT_BYTES:
+    if (length := headers.get("content-length", "")).isdecimal() and int(length) > LIMIT_BYTES:
         raise _too_large(int(length))
     writer = Writer(directory, headers, chunks, promised_sha256)
     run = asyncio.get_running_loop().run_in_executor
@@ -158,7 +158,7 @@ class Writer:
         if self._sha256 is not None and self._sha256.hexdigest() != self.promised_sha256:
             raise BadSignature("payload")
         said = self.headers.get("x-amz-decoded-content-length", "")
-        if said.isdigit() and int(said) != self.size:
+        if said.isdecimal() and int(said) != self.size:
             raise AwsError(
                 "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header"
             )

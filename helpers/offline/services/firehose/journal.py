@@ -16,7 +16,8 @@ class Journal:
     """One file of length-prefixed records for the buffer that is being filled. A torn end is ignored when read."""
 
     def __init__(self, directory: Path, region: str, stream: str) -> None:
-        self.directory = directory / region / quote(stream, safe="")
+        name = quote(stream, safe="")
+        self.directory = directory / region / (name if name.strip(".") else name.replace(".", "%2E"))
         self.directory.mkdir(parents=True, exist_ok=True)
         self._number = max((int(path.stem) for path in self.directory.glob("*.journal")), default=0)
         self._file: int | None = None
