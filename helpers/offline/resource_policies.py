@@ -31,6 +31,8 @@ def document_of(account_id: str, action: str, resource: str) -> str | None:
             return _queue(account_id, resource)
         case "lambda":
             return _function(account_id, resource)
+        case "logs":
+            return _log_policies(account_id, resource)
     return None
 
 
@@ -106,6 +108,15 @@ def _queue(account_id: str, resource: str) -> str | None:
     parts = resource.split(":")
     queue = sqs_backends[account_id][parts[3]].queues.get(parts[5]) if len(parts) == 6 else None
     return _json(queue._policy_json) if queue is not None else None
+
+
+def _log_policies(account_id: str, resource: str) -> str | None:
+    """All policies of the region as one: of CloudWatch Logs, they belong to no group."""
+    from moto.logs.models import logs_backends
+
+    held = list(logs_backends[account_id][resource.split(":")[3]].resource_policies.values())
+    found = [statement for policy in held for statement in policies.statements(policy.policy_document)]
+    return _json({"Statement": found}) if found else None
 
 
 def _function(account_id: str, resource: str) -> str | None:

@@ -27,7 +27,21 @@ EVENT = {"source": "aws.sagemaker", "detail": {"name": 'a "job"', "count": 3}}
             {"InputTransformer": {"InputPathsMap": {"s": "$.source"}, "InputTemplate": '"from <s> now"'}},
             '"from aws.sagemaker now"',
         ),
+        (
+            {
+                "InputTransformer": {
+                    "InputPathsMap": {},
+                    "InputTemplate": '{"rule": <aws.events.rule-name>, "arn": "<aws.events.rule-arn>"}',
+                }
+            },
+            '{"rule": "r", "arn": "arn:aws:events:us-east-1:123456789012:rule/r"}',
+        ),
+        (
+            {"InputTransformer": {"InputPathsMap": {}, "InputTemplate": "<aws.events.event>"}},
+            '{"source": "aws.sagemaker"}',
+        ),
+        ({"InputTransformer": {"InputPathsMap": {}, "InputTemplate": "<aws.events.event.json>"}}, json.dumps(EVENT)),
     ],
 )
 def test_the_input(target, expected):
-    assert input_of(target, EVENT) == expected
+    assert input_of(target, EVENT, "arn:aws:events:us-east-1:123456789012:rule/r") == expected

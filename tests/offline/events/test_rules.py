@@ -215,3 +215,39 @@ def test_a_stream_that_takes_no_more_gets_the_event_a_little_later(
     for number in range(16):
         put(offline, source, number=number, padding="x" * 200_000)
     eventually(lambda: b"".join(objects().values()).count(b"padding") == 16, 40)
+
+
+def test_a_log_group_needs_a_policy_that_lets_rules_write(offline, source, unique, queue, eventually):
+    logs, (letters_url, letters) = offline.client("logs"), queue
+    group = f"/aws/events/{unique('pods')}"
+    logs.create_log_group(logGroupName=group)
+    arn = f"arn:aws:logs:us-east-1:123456789012:log-group:{group}"
+    rule(offline, source, {"source": [source]}, {"Arn": arn, "DeadLetterConfig": {"Arn": letters}})
+    put(offline, source, number=1)
+    assert [json.loads(body)["detail"] for body in received(offline, letters_url)] == [{"number": 1}]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]},
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": f"{arn}:*",
+    }
+    with pytest.raises(ClientError, match="Invalid resource policy document"):
+        logs.put_resource_policy(policyName=source, policyDocument="{}")
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    logs.put_resource_policy(policyName=source, policyDocument=document)
+    put(offline, source, number=2)
+    events = logs.filter_log_events(logGroupName=group)["events"]
+    assert [json.loads(event["message"])["detail"] for event in events] == [{"number": 2}]
+    logs.delete_resource_policy(policyName=source)
+
+
+def test_a_rate_runs_by_itself_and_faster_where_a_tag_says_so(offline, source, queue, eventually):
+    events, (url, arn) = offline.client("events"), queue
+    clock = [{"Key": "offline-clock-factor", "Value": "60"}]
+    events.put_rule(Name=source, ScheduleExpression="rate(1 minute)", Tags=clock)
+    events.put_targets(Rule=source, Targets=[{"Id": "1", "Arn": arn}])
+    found = []
+    eventually(lambda: found.extend(map(json.loads, received(offline, url))) or len(found) >= 2)
+    assert {event["detail-type"] for event in found} == {"Scheduled Event"}
+    assert found[0]["resources"] == [f"arn:aws:events:us-east-1:123456789012:rule/{source}"]
+    events.disable_rule(Name=source)

@@ -8,7 +8,11 @@ from helpers.offline.services.events.control import Control
 
 SCHEDULE_TICK_S = 1.0
 OPERATIONS: dict[str, Support] = {
-    "PutRule": Support("real", "event patterns and schedules; a rate counts anew after a restart of the offline AWS"),
+    "PutRule": Support(
+        "real",
+        "event patterns and schedules; a rate counts anew after a restart of the offline AWS; offline a tag "
+        "`offline-clock-factor` (1 to 600) makes it so many times faster",
+    ),
     "DescribeRule": Support("real"),
     "ListRules": Support("real"),
     "DeleteRule": Support("real"),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from helpers.offline.kernel import AwsError
 
+CLOCK_TAG, FASTEST_CLOCK = "offline-clock-factor", 600.0
 UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
 MONTHS = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
 DAYS = {name: number for number, name in enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"), start=1)}
@@ -19,7 +20,7 @@ DAYS = {name: number for number, name in enumerate(("SUN", "MON", "TUE", "WED", 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    period_s: int
+    period_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from moto.logs.models import LogsBackend, LogStream, logs_backends
 
 from helpers.offline import fallthrough
 from helpers.offline.journals import Journal
-from helpers.offline.kernel import Answer, Call, Kernel, Support
+from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
 from helpers.offline.services.logs import filter_pattern, retention
 
 EVENTS_PER_STREAM = 20_000  # the oldest are dropped: AWS keeps all of them, a laptop need not
@@ -42,6 +42,9 @@ OPERATIONS: dict[str, Support] = {
     "FilterLogEvents": Support("real", "words, JSON and columns; one condition for a column"),
     "PutRetentionPolicy": Support("real", "older events are removed within a minute"),
     "DeleteRetentionPolicy": Support("real"),
+    "PutResourcePolicy": Support("real", "asked when EventBridge writes; 10 in a region"),
+    "DescribeResourcePolicies": Support("real"),
+    "DeleteResourcePolicy": Support("real"),
 }
 
 
@@ -134,8 +137,51 @@ class Filter:
 
 def filter_log_events(call: Call) -> Answer:
     """A pattern that is none is refused, also where there is nothing to filter."""
-    filter_pattern.compiled(json.loads(call.body).get("filterPattern") or "")
+    request = json.loads(call.body)
+    filter_pattern.compiled(request.get("filterPattern") or "")
+    name = request.get("logGroupName")
+    if name and request.get("logStreamNames"):
+        streams = group_of(call, name).streams
+        if not all(stream in streams for stream in request["logStreamNames"]):
+            raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
     return fallthrough.ask_moto(call)
+
+
+def put_resource_policy(call: Call) -> Answer:
+    request = json.loads(call.body)
+    try:
+        statements = json.loads(request.get("policyDocument") or "")["Statement"]
+    except (ValueError, KeyError, TypeError):
+        raise AwsError("InvalidParameterException", "Invalid resource policy document.") from None
+    needed = {"Effect", "Principal", "Action", "Resource"}
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if not isinstance(statement, dict) or not needed <= statement.keys():
+            raise AwsError("InvalidParameterException", "Invalid resource policy document.")
+    return fallthrough.ask_moto(call)
+
+
+def create_log_stream(call: Call) -> Answer:
+    """In the words of Logs, which speak of a stream where moto speaks of a group."""
+    request = json.loads(call.body)
+    group = group_of(call, request["logGroupName"])
+    if request["logStreamName"] in group.streams:
+        raise AwsError("ResourceAlreadyExistsException", "The specified log stream already exists")
+    return fallthrough.ask_moto(call)
+
+
+def delete_log_stream(call: Call) -> Answer:
+    request = json.loads(call.body)
+    if request["logStreamName"] not in group_of(call, request["logGroupName"]).streams:
+        raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
+    return fallthrough.ask_moto(call)
+
+
+def group_of(call: Call, name: str) -> Any:
+    """Raises AwsError ResourceNotFoundException."""
+    group = logs_backends[call.account_id][call.region].groups.get(name)
+    if group is None:
+        raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
+    return group
 
 
 def install(kernel: Kernel) -> None:
@@ -148,6 +194,9 @@ def install(kernel: Kernel) -> None:
     kernel.kept_by("logs", "PutLogEvents", lambda call: None)  # the streams themselves have noted it
     models.EventMessageFilter = Filter
     kernel.hot("logs", "FilterLogEvents", filter_log_events, blocking=True)
+    kernel.hot("logs", "PutResourcePolicy", put_resource_policy, blocking=True)
+    kernel.hot("logs", "CreateLogStream", create_log_stream, blocking=True)
+    kernel.hot("logs", "DeleteLogStream", delete_log_stream, blocking=True)
     kernel.ports.logs = LogsPort(kernel, journal)
     kernel.hot("logs", "PutRetentionPolicy", retention.put_retention_policy, blocking=True)
     kernel.every(RETENTION_S, functools.partial(retention.expire, kernel), name="log retention")
