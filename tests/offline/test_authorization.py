@@ -229,3 +229,28 @@ def test_a_queues_policy_may_let_a_role_in(role, make_queue, offline):
     offline.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
     mine.send_message(QueueUrl=url, MessageBody="x")
     assert "is not authorized" in refusal(mine.receive_message, QueueUrl=url)[1]
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("x", "This policy contains invalid Json"),
+        (
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "s3:GetObject"},
+            "AssumeRole policy may only specify STS AssumeRole actions.",
+        ),
+        (
+            {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole", "Resource": "*"},
+            "Has prohibited field Resource",
+        ),
+    ],
+)
+def test_a_trust_policy_that_is_none_makes_no_role(offline, document, message):
+    iam = offline.client("iam")
+    text = document if isinstance(document, str) else json.dumps({"Version": "2012-10-17", "Statement": document})
+    with pytest.raises(ClientError) as caught:
+        iam.create_role(RoleName="not-made", AssumeRolePolicyDocument=text)
+    assert caught.value.response["Error"]["Code"] == "MalformedPolicyDocument"
+    assert caught.value.response["Error"]["Message"] == message
+    with pytest.raises(ClientError, match="The role with name not-made cannot be found"):
+        iam.get_role(RoleName="not-made")

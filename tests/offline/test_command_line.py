@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import urllib.request
 import zipfile
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -34,6 +36,43 @@ def test_s3(aws, tmp_path):
     assert aws("s3", "cp", "s3://from-the-cli/a/samples.csv", "-").stdout == "1,2,3\n"
     aws("s3", "rb", "--force", "s3://from-the-cli")
     assert "from-the-cli" not in aws("s3", "ls").stdout
+
+
+def test_s3_sync_presign_and_remove(aws, tmp_path):
+    aws("s3", "mb", "s3://synced")
+    (tmp_path / "sub").mkdir()
+    for name in ("a.csv", "sub/b.csv"):
+        (tmp_path / name).write_text("1,2,3\n")
+    aws("s3", "sync", str(tmp_path), "s3://synced/data", "--exclude", "a.*")
+    url = aws("s3", "presign", "s3://synced/data/sub/b.csv").stdout.strip()
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        assert answer.read() == b"1,2,3\n"
+    assert aws("s3", "rm", "s3://synced", "--recursive").stdout.count("delete:") == 1
+
+
+def test_sqs_where_version_1_of_the_cli_must_be_told_the_address(aws, offline):
+    """It has addresses of its own for SQS, which go before AWS_ENDPOINT_URL; version 2 has not."""
+    here = ("--endpoint-url", offline.endpoint_url)
+    made = aws("sqs", "create-queue", "--queue-name", "from-the-cli", "--output", "text", *here)
+    url = made.stdout.strip()
+    aws("sqs", "send-message", "--queue-url", url, "--message-body", "hello", *here)
+    query = ("--query", "Messages[].Body", "--output", "text")
+    assert aws("sqs", "receive-message", "--queue-url", url, *query, *here).stdout == "hello\n"
+
+
+def test_statistics_as_a_table(aws):
+    aws("cloudwatch", "put-metric-data", "--namespace", "CommandLine", "--metric-name", "m", "--value", "3")
+    now = datetime.now(UTC)
+    span = (
+        "--start-time",
+        (now - timedelta(hours=1)).isoformat(),
+        "--end-time",
+        (now + timedelta(minutes=1)).isoformat(),
+    )
+    what = ("--namespace", "CommandLine", "--metric-name", "m", "--period", "3600", "--statistics", "Sum")
+    shown = aws("cloudwatch", "get-metric-statistics", *what, *span, "--output", "table").stdout
+    assert "GetMetricStatistics" in shown
+    assert "3.0" in shown
 
 
 def test_sns(aws):

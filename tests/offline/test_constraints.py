@@ -86,7 +86,7 @@ def test_places_within_structures_lists_and_maps_are_named():
 @given(st.text(max_size=70))
 def test_a_role_name_is_refused_exactly_when_the_model_says_so(name):
     allowed = re.fullmatch(r"[\w+=,.@-]{1,64}", name) is not None
-    request = {"RoleName": name, "AssumeRolePolicyDocument": "{}"}
+    request = {"RoleName": name, "AssumeRolePolicyDocument": TRUST}
     try:
         constraints.check("CreateRole", request, "iam")
         refused = False

@@ -46,6 +46,10 @@ def replace(metrics: Metrics, alarms: Alarms) -> None:
         self: CloudWatchBackend, alarm_name: str, reason: str, reason_data: str | None, state_value: str
     ) -> None:
         alarm = self.alarms.get(alarm_name)
+        try:
+            json.loads(reason_data or "{}")
+        except ValueError:
+            raise AwsError("InvalidFormat", "The parameter StateReasonData is not valid JSON.") from None
         if alarm is None or state_value not in ("OK", "ALARM", INSUFFICIENT_DATA):
             set_state(self, alarm_name, reason, reason_data, state_value)  # raises
             return

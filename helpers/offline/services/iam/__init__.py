@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import parse_qs
 
@@ -63,8 +64,56 @@ def create_service_linked_role(call: Call) -> Answer:
     return fallthrough.ask_moto(call)
 
 
+def create_role(call: Call) -> Answer:
+    """moto checks a trust policy only where it is changed."""
+    check_trust(parse_qs(call.body.decode()).get("AssumeRolePolicyDocument", [""])[0])
+    return fallthrough.ask_moto(call)
+
+
+def check_trust(text: str) -> None:
+    """Raises AwsError MalformedPolicyDocument."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise malformed("This policy contains invalid Json") from None
+    statements = document.get("Statement") if isinstance(document, dict) else None
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
+            raise malformed("Syntax errors in policy.")
+        if "Resource" in statement or "NotResource" in statement:
+            raise malformed("Has prohibited field Resource")
+        if "Principal" not in statement and "NotPrincipal" not in statement:
+            raise malformed("Missing required field Principal")
+        actions = statement.get("Action", statement.get("NotAction"))
+        for action in actions if isinstance(actions, list) else [actions]:
+            if not str(action).lower().startswith("sts:"):
+                raise malformed("AssumeRole policy may only specify STS AssumeRole actions.")
+
+
+def malformed(message: str) -> AwsError:
+    return AwsError("MalformedPolicyDocument", message)
+
+
+def speak_as_iam() -> None:
+    """Of a role that is not there, moto has words of its own."""
+    from moto.iam.exceptions import NotFoundException
+    from moto.iam.models import IAMBackend, Role
+
+    find = IAMBackend.get_role
+
+    def get_role(self: IAMBackend, role_name: str) -> Role:
+        try:
+            return find(self, role_name)
+        except NotFoundException:
+            raise NotFoundException(f"The role with name {role_name} cannot be found.") from None
+
+    IAMBackend.get_role = get_role
+
+
 def install(kernel: Kernel) -> None:
     managed.load_on_demand()
+    speak_as_iam()
+    kernel.hot("iam", "CreateRole", create_role, blocking=True)
     kernel.hot("iam", "SimulatePrincipalPolicy", simulate_principal_policy)
     kernel.hot("iam", "CreateServiceLinkedRole", create_service_linked_role, blocking=True)
     kernel.hot("iam", "SimulateCustomPolicy", simulate_custom_policy)
