@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,10 @@ from helpers.offline.policies import Decision, Request
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A service that calls another one for its owner: its principal, and the ARN of what makes it call."""
+    """A service that calls another one for its owner: its principal, and the ARN of what makes it call, if any does."""
 
     principal: str  # such as sns.amazonaws.com
-    arn: str
+    arn: str | None
 
 
 def document_of(account_id: str, action: str, resource: str) -> str | None:
@@ -60,12 +60,27 @@ def of_service(account_id: str, source: Source, action: str, resource: str, *, a
     document = document_of(account_id, action, resource)
     if document is None:
         return Decision.IMPLICIT_DENY
-    context: dict[str, Sequence[str]] = {"aws:sourcearn": (source.arn,), "aws:sourceaccount": (account_id,)}
+    return of_statements(policies.statements(document), account_id, source, action, resource, as_owner=as_owner)
+
+
+def of_statements(
+    statements: Iterable[Mapping[str, Any]],
+    account_id: str,
+    source: Source,
+    action: str,
+    resource: str,
+    *,
+    as_owner: bool = False,
+) -> Decision:
+    """What statements of a resource's policy say about a service that does `action` on `resource`."""
+    context: dict[str, Sequence[str]] = {"aws:sourceaccount": (account_id,)}
+    if source.arn is not None:
+        context["aws:sourcearn"] = (source.arn,)
     if as_owner:
         context["aws:sourceowner"] = (account_id,)
     request = Request(action, (resource,), context)
     decision = Decision.IMPLICIT_DENY
-    for statement in policies.statements(document):
+    for statement in statements:
         if policies.principal_matches(statement, service=source.principal) and policies.applies(statement, request):
             if statement.get("Effect") == "Deny":
                 return Decision.EXPLICIT_DENY

@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 
 from helpers.offline.identifiers import random_uuid
 from helpers.offline.kernel import AwsError, Invocation, Kernel
-from helpers.offline.services.functions import lookup, package, policy
+from helpers.offline.policies import Decision
+from helpers.offline.resource_policies import Source, of_statements
+from helpers.offline.services.functions import lookup, package
 from helpers.offline.services.functions.environment import EXIT_GRACE_S, Environment, Gone, Outcome, Settings
 from helpers.offline.services.functions.lookup import Target
 from helpers.offline.services.functions.pool import Pool, Throttled
@@ -66,7 +68,9 @@ class FunctionService:
         """Whether the function's resource policy lets the service invoke it."""
         statements = target.function.policy.statements
         resource = target.arn if target.qualifier == "$LATEST" else target.invoked_arn
-        return policy.allows(statements, resource, source_principal, source_arn, self.kernel.account_id)
+        source = Source(source_principal, source_arn)
+        decision = of_statements(statements, self.kernel.account_id, source, "lambda:InvokeFunction", resource)
+        return decision is Decision.ALLOW
 
     # --- one invocation ---
 

@@ -1,8 +1,9 @@
-"""Resource policies of functions, statement by statement."""
+"""Policies of resources about services, statement by statement: those of functions as the example."""
 
 import pytest
 
-from helpers.offline.services.functions.policy import allows
+from helpers.offline.policies import Decision
+from helpers.offline.resource_policies import Source, of_statements
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:f"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:samples"
@@ -12,6 +13,11 @@ STATEMENT = {
     "Principal": {"Service": "sns.amazonaws.com"},
     "Resource": ARN,
 }
+
+
+def allows(statements: list[dict], resource: str, principal: str, source: str | None, account: str) -> bool:
+    decision = of_statements(statements, account, Source(principal, source), "lambda:InvokeFunction", resource)
+    return decision is Decision.ALLOW
 
 
 def ask(
@@ -46,6 +52,10 @@ def test_a_statement(changes, allowed):
 
 def test_a_condition_on_the_source_needs_a_source():
     assert not ask(STATEMENT | {"Condition": {"ArnLike": {"AWS:SourceArn": "*"}}}, source=None)
+
+
+def test_a_deny_goes_before_an_allow():
+    assert not allows([STATEMENT, STATEMENT | {"Effect": "Deny"}], ARN, "sns.amazonaws.com", TOPIC, "123456789012")
 
 
 def test_no_statement_allows_nothing():
