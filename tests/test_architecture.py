@@ -1,6 +1,7 @@
 """The arrows between the rooms of `helpers`: what may import what."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,18 @@ def imports(path):
                 base = ".".join([*parent, base] if base else parent)
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def test_the_documented_arrows_are_these():
+    table = (HELPERS.parent / "docs" / "architecture.md").read_text(encoding="utf-8").partition("what it may import")[2]
+    documented = {}
+    for line in table.splitlines()[2:]:
+        if not line.startswith("|"):
+            break
+        _, rooms, _, may_import, _ = line.split("|")
+        for room in re.findall(r"`(\w+)`", rooms):
+            documented[room] = {room, *re.findall(r"`(\w+)`", may_import)}
+    assert documented == {room: {room, *others} for room, others in MAY_IMPORT.items()}
 
 
 FILES = [path for path in sorted(HELPERS.rglob("*.py")) if path != HELPERS / "__init__.py"]

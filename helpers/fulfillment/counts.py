@@ -18,12 +18,6 @@ class Counts:
         with self._lock:
             self._counter[name] += by
 
-    def move(self, source: str, target: str) -> None:
-        """Take one from `source` and give it to `target`, at once."""
-        with self._lock:
-            self._counter[source] -= 1
-            self._counter[target] += 1
-
     def copy(self) -> dict[str, int]:
         """All counters at one moment."""
         with self._lock:

@@ -6,6 +6,7 @@ import heapq
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -45,6 +46,7 @@ COUNTED = (
     "stray",
 )
 RESULTS = ["time_s", "event_id", "prediction_ms", "duration_ms", "error_ms", "model_version", "latency_ms"]
+RESULTS_KEPT = 200_000  # about 60 MB
 PROGRESS_S = 0.25
 MOST_QUESTIONS = 64  # waiting, when the edge runs as fast as possible
 
@@ -118,7 +120,7 @@ class EdgeCompute:
         self._interactions = Interactions(fc, rate / speed, seed, scenario, world=world)
         self._counts = Counts(COUNTED)
         self._lock = threading.Lock()
-        self._scored: list[tuple] = []  # number, then RESULTS
+        self._scored: deque[tuple] = deque(maxlen=RESULTS_KEPT)  # number, then RESULTS
         self._due: list[_Due] = []
         self._begun = 0
         self._clock_s = 0.0
@@ -182,7 +184,7 @@ class EdgeCompute:
         return self._counts.copy()
 
     def results(self) -> pd.DataFrame:
-        """Predictions beside what really happened, in the order in which the interactions began.
+        """The last RESULTS_KEPT predictions beside what really happened, in the order in which the interactions began.
 
         Columns: time_s (end of the interaction in seconds of the edge's clock), event_id, prediction_ms, duration_ms,
         error_ms (prediction minus duration), model_version, latency_ms.

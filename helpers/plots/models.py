@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
 
 from helpers.plots import style
 
@@ -204,11 +203,3 @@ def live_against_test(over_floor_ms: Mapping[str, Mapping[int, tuple[float, floa
 
 def _floor(line: object, floor_ms: float) -> None:
     line(floor_ms / 1000, color=style.INK, linestyle=":", linewidth=2)
-
-
-def thousands(value: float, _: int | None = None) -> str:
-    """A tick's label with a comma between the thousands."""
-    return f"{value:,.0f}"
-
-
-THOUSANDS = FuncFormatter(thousands)

@@ -14,7 +14,6 @@ RETRAINING_FUNCTION = "RetrainingLambdaFunction"
 PROMOTION_FUNCTION = "PromotionLambdaFunction"
 ALARM = "LiveInferenceErrorAlarm"
 RULE = "RetrainingCompletedRule"
-DASHBOARD = "LiveInferenceDashboard"
 JOBS = "retraining-"
 
 NAMESPACE = "FulfillmentWorkshop"

@@ -11,7 +11,6 @@ import boto3
 from botocore import xform_name
 
 KEPT_CALLS = 1000  # edge compute makes thousands; the table needs the first and the counts
-LONGEST_VALUE = 60
 
 
 @dataclass(slots=True)

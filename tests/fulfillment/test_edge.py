@@ -19,6 +19,7 @@ from helpers.fulfillment import (
     parse_samples,
     publisher,
 )
+from helpers.fulfillment import edge as edge_module
 
 from .conftest import InferenceServer, serving
 
@@ -127,6 +128,13 @@ def test_questions_are_answered_and_errors_are_prediction_minus_duration(topic, 
             assert sum(values) == pytest.approx(expected.sum())
             assert {datum["StorageResolution"] for datum in data} == {1}
             assert {datum["Unit"] for datum in data} == {"Milliseconds"}
+
+
+def test_the_last_results_are_kept_and_no_more(inference, monkeypatch):
+    monkeypatch.setattr(edge_module, "RESULTS_KEPT", 50)
+    edge = EdgeCompute(rate=100, realtime=False, live_inference_url=inference.url, **PATIENT)
+    assert edge.run(1)["answered"] == 100
+    assert len(edge.results()) == 50
 
 
 def test_questions_are_asked_side_by_side(inference):

@@ -26,7 +26,7 @@ from helpers.offline.services.events.input import input_of
 
 SERVICE = "events.amazonaws.com"
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
-RETRIES, MOST_RETRIES, AGE_S = 185, 185, 86_400
+RETRIES, AGE_S = 185, 86_400
 LONGEST_PAUSE_S = 300.0
 TICK_S = 0.2
 

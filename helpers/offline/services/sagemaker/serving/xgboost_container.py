@@ -19,9 +19,6 @@ CONTENT_TYPES = (
     *("application/x-parquet", "application/x-recordio-protobuf"),
 )
 ACCEPTS = ("text/csv", "application/json", "application/jsonlines", "application/x-recordio-protobuf")
-SELECTABLE = (
-    *("predicted_label", "labels", "probability", "probabilities", "raw_score", "raw_scores", "predicted_score"),
-)
 _CSV_OUT = "text/csv; charset=utf-8"
 
 
