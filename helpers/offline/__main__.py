@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OfflineError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
 
 
 def _run(options: argparse.Namespace) -> int:

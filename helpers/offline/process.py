@@ -36,6 +36,8 @@ START_TIMEOUT_S = 60.0
 LOCK_TIMEOUT_S = 90.0
 HANGING_S = 20.0
 STOP_TIMEOUT_S = 30.0
+LARGEST_PORT = 65535
+IDLE_HOURS = 12.0
 HEALING_S = 10.0  # a running server writes a lost state file anew within a second or two
 
 
@@ -102,6 +104,7 @@ def start(directory: Path, *, port: int | None = None, idle_hours: float | None 
 
     Raises OfflineError.
     """
+    port, idle_hours = wanted_port(port), wanted_idle_hours(idle_hours)
     prepare_directory(directory)
     with _lock(directory):
         state = read_state(directory)
@@ -111,10 +114,37 @@ def start(directory: Path, *, port: int | None = None, idle_hours: float | None 
             return state
         if state is None:
             state = new_state()
-        if port is None:
-            port = int(os.environ.get("WORKSHOP_PORT", 0)) or state.port
+        port = port or state.port
         write_state(directory, replace(state, pid=None, port=port))
         return _spawn(directory, port, idle_hours)
+
+
+def wanted_port(given: int | None) -> int | None:
+    """The port asked for, by option or WORKSHOP_PORT; None if any will do (nothing, or 0). Raises OfflineError."""
+    name, said = "--port", given
+    if given is None:
+        name, said = "WORKSHOP_PORT", os.environ.get("WORKSHOP_PORT", "").strip()
+    try:
+        port = int(said or 0)
+    except ValueError:
+        port = -1
+    if not 0 <= port <= LARGEST_PORT:
+        raise OfflineError(f"{name} is a port from 1 to {LARGEST_PORT}, or 0 for one that is free; got {said!r}.")
+    return port or None
+
+
+def wanted_idle_hours(given: float | None) -> float:
+    """After how many hours without a request the server ends. Raises OfflineError."""
+    name, said = "--idle-hours", given
+    if given is None:
+        name, said = "WORKSHOP_IDLE_HOURS", os.environ.get("WORKSHOP_IDLE_HOURS", "").strip()
+    try:
+        hours = float(said) if said != "" else IDLE_HOURS
+    except ValueError:
+        hours = -1.0
+    if not hours > 0:
+        raise OfflineError(f"{name} is a number of hours above 0, such as 12 or 0.5; got {said!r}.")
+    return hours
 
 
 def _answers_in_time(directory: Path, state: State) -> bool:
@@ -306,10 +336,8 @@ def _cannot_write(directory: Path, error: OSError) -> OfflineError:
     )
 
 
-def _spawn(directory: Path, port: int, idle_hours: float | None) -> State:
-    command = [sys.executable, "-m", "helpers.offline", "serve", "--port", str(port)]
-    if idle_hours is not None:
-        command += ["--idle-hours", str(idle_hours)]
+def _spawn(directory: Path, port: int, idle_hours: float) -> State:
+    command = [sys.executable, "-m", "helpers.offline", "serve", "--port", str(port), "--idle-hours", str(idle_hours)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {"WORKSHOP_DIR": str(directory), "PYTHONUNBUFFERED": "1"}
     log = log_path(directory)
@@ -331,13 +359,17 @@ def _spawn(directory: Path, port: int, idle_hours: float | None) -> State:
     import psutil  # noqa: F401
 
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        state = read_state(directory)
-        if state and state.pid == child.pid and is_answering(state):
-            return state
-        if child.poll() is not None:
-            raise OfflineError(f"The offline AWS did not start: {_last_line(log)} The whole story is in {log}.")
-        time.sleep(0.005)
+    try:
+        while time.monotonic() < deadline:
+            state = read_state(directory)
+            if state and state.pid == child.pid and is_answering(state):
+                return state
+            if child.poll() is not None:
+                raise OfflineError(f"The offline AWS did not start: {_last_line(log)} The whole story is in {log}.")
+            time.sleep(0.005)
+    except KeyboardInterrupt:
+        child.kill()
+        raise
     child.kill()
     raise OfflineError(f"The offline AWS did not answer within {START_TIMEOUT_S:.0f} s; see {log}.")
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from helpers.offline.front import Front
     from helpers.offline.process import State
 
-IDLE_HOURS = 12.0
 GUARD_S = 1.0
 
 log = logging.getLogger("offline")
@@ -33,6 +32,7 @@ def serve(directory: Path, *, port: int | None = None, idle_hours: float | None 
     from helpers.offline import process
     from helpers.offline.kernel import Credentials, Kernel, Workspace
 
+    port, idle_hours = process.wanted_port(port), process.wanted_idle_hours(idle_hours)
     process.prepare_directory(directory)
     lock = process.hold_workspace(directory)
     state = process.read_state(directory)
@@ -57,7 +57,7 @@ def serve(directory: Path, *, port: int | None = None, idle_hours: float | None 
     server: list[uvicorn.Server] = []
     front = Front(kernel, snapshots, stop=lambda: setattr(server[0], "should_exit", True))
     kernel.run()
-    idle_s = 3600 * (idle_hours if idle_hours is not None else float(os.environ.get("WORKSHOP_IDLE_HOURS", IDLE_HOURS)))
+    idle_s = 3600 * idle_hours
     kernel.every(min(30.0, idle_s / 4), lambda: front.control.stop_if_idle(idle_s), name="idle time-out")
     kernel.every(GUARD_S, Guard(directory, state).look, name="guard of the workspace")
     server.append(_server(front, directory, state))

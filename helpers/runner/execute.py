@@ -1,10 +1,13 @@
 """Executes one notebook cell by cell and tells whoever listens how far it is."""
 
+import asyncio
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import nbformat
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -48,6 +51,11 @@ def start_kernel(lab: Lab) -> NotebookClient:
     return client
 
 
+def abandon(client: NotebookClient) -> None:
+    """End a kernel that was started for `execute` and is not needed after all."""
+    run_sync(client.km.shutdown_kernel)(now=True)
+
+
 def execute(lab: Lab, on_cell: Callable[[int, int], None], client: NotebookClient | None = None) -> LabRun:
     """Run `lab` in a kernel of its own, in its folder.
 
@@ -57,6 +65,11 @@ def execute(lab: Lab, on_cell: Callable[[int, int], None], client: NotebookClien
         Called before each code cell with its number (from 1) and the number of code cells.
     client : NotebookClient, optional
         From `start_kernel(lab)`; without it a kernel is started now.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the run is stopped (Ctrl-C, or the signal SIGTERM); its kernel has ended by then.
     """
     started = time.monotonic()
     client = client or start_kernel(lab)
@@ -71,6 +84,24 @@ def execute(lab: Lab, on_cell: Callable[[int, int], None], client: NotebookClien
             current = number_of[cell_index]
             on_cell(current, len(code_cells))
 
+    stopped = False
+
+    def stop(task: asyncio.Task) -> None:
+        nonlocal stopped
+        if not stopped:  # a second Ctrl-C must not break off the end of the kernel
+            stopped = True
+            task.cancel()
+
+    def watch_for_the_end(notebook: nbformat.NotebookNode) -> None:
+        # nbclient's own handlers end the kernel and let the run go on, until it fails for the want of one.
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, stop, task)
+            except (RuntimeError, NotImplementedError):  # not in the main thread; Windows
+                return
+
+    client.on_notebook_start = watch_for_the_end
     client.on_cell_start = starting
     failure = None
     try:
@@ -79,7 +110,9 @@ def execute(lab: Lab, on_cell: Callable[[int, int], None], client: NotebookClien
         failure = failure_in(notebook, code_cells, current, error.traceback)
     except CellTimeoutError:
         failure = failure_in(notebook, code_cells, current, f"The cell was still running after {CELL_TIMEOUT_S} s.")
-    except DeadKernelError:
+    except (DeadKernelError, asyncio.CancelledError):  # nbclient takes a cancelled cell for a dead kernel
+        if stopped:
+            raise KeyboardInterrupt from None
         failure = failure_in(notebook, code_cells, current, "The kernel died: often, the machine ran out of memory.")
     return LabRun(lab, notebook, len(code_cells), time.monotonic() - started, failure)
 

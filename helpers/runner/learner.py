@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 
 from helpers.runner.labs import ROOT, Lab, find_labs
+from helpers.runner.whole_files import write_whole
 
 FOLDER = ROOT / "my-labs"
 
@@ -31,7 +32,7 @@ def hand_out(folder: Path = FOLDER) -> list[Path]:
     for lab in find_labs():
         path = folder / lab.path.name
         if not path.exists():
-            nbformat.write(begun(lab), path)
+            write_whole(path, nbformat.writes(begun(lab)).rstrip("\n") + "\n")
             written.append(path)
     return written
 
@@ -43,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         written = hand_out(folder)
     except OSError as error:
-        print(f"Your labs could not be written to {folder}: {error.strerror}.", file=sys.stderr)
+        told = f"Your labs could not be written to {folder}: {error.strerror}. Name another folder with --out."
+        print(told, file=sys.stderr)
         return 1
     for path in written:
         print(f"yours now: {path}")

@@ -6,6 +6,7 @@ import nbformat
 from nbconvert import HTMLExporter
 
 from helpers.runner.diagrams import BLOCK, as_picture
+from helpers.runner.whole_files import write_whole
 
 
 def write_report(notebook: nbformat.NotebookNode, title: str, path: Path) -> None:
@@ -20,7 +21,7 @@ def write_report(notebook: nbformat.NotebookNode, title: str, path: Path) -> Non
         template_name="lab", mathjax_url="", require_js_url="", jquery_url="", mermaid_js_url="", embed_images=True
     )
     body, _ = exporter.from_notebook_node(page, resources={"metadata": {"name": title}})
-    path.write_text(body, encoding="utf-8")
+    write_whole(path, body)
 
 
 def with_drawings(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import nbformat
 
+from helpers.runner.whole_files import write_whole
+
 
 def keep_outputs(executed: nbformat.NotebookNode, path: Path) -> None:
     """Write `executed` to `path` with metadata that says nothing of the machine or the moment."""
@@ -18,7 +20,7 @@ def keep_outputs(executed: nbformat.NotebookNode, path: Path) -> None:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = merged_streams(cell.outputs)
-    nbformat.write(notebook, path)
+    write_whole(path, nbformat.writes(notebook).rstrip("\n") + "\n")
 
 
 def merged_streams(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

@@ -36,7 +36,10 @@ def alone_in(directory: Path) -> Iterator[None]:
             f"The labs are being run in {directory} already: wait for the end, or name another --out."
         ) from None
     except OSError as error:
-        raise RunError(f"The labs write to {directory.parent}, and that failed: {error.strerror}.") from error
+        raise RunError(
+            f"The labs write to {directory.parent}, and that failed ({error.strerror}): make it writable, or "
+            "name another folder with --out."
+        ) from error
     try:
         yield
     finally:
@@ -89,13 +92,19 @@ def _emptied(directory: Path) -> Iterator[Path]:
         directory.mkdir(parents=True, exist_ok=True)
         free_mb = shutil.disk_usage(directory).free // 2**20
     except OSError as error:
-        raise RunError(f"The labs write to {directory}, and that failed: {error.strerror}.") from error
+        raise RunError(
+            f"The labs write to {directory}, and that failed ({error.strerror}): make it writable, or "
+            "name another folder with --out."
+        ) from error
     if free_mb < NEEDED_MB:
-        raise RunError(f"The labs need {NEEDED_MB} MB of disk space, and {directory} has {free_mb} MB left.")
-    started = offline_command("start")
-    if started.returncode != 0:
-        raise RunError((started.stderr or started.stdout).strip() or "The offline AWS did not start.")
+        raise RunError(
+            f"The labs need {NEEDED_MB} MB of disk space, and {directory} has {free_mb} MB left: make room there, or "
+            "name another folder with --out."
+        )
     try:
+        started = offline_command("start")
+        if started.returncode != 0:
+            raise RunError((started.stderr or started.stdout).strip() or "The offline AWS did not start.")
         yield directory
     finally:
         offline_command("stop")

@@ -225,9 +225,11 @@ def test_an_unwritable_directory_is_one_clear_sentence(offline_command):
 
 
 def test_a_server_that_cannot_start_says_why_and_where_to_look(workspace_dir, offline_command):
-    failed = offline_command(workspace_dir, "start", check=False, WORKSHOP_IDLE_HOURS="soon")
+    workspace_dir.mkdir()
+    (workspace_dir / "state").write_text("a file where a folder belongs")
+    failed = offline_command(workspace_dir, "start", check=False)
     assert failed.returncode == 1
-    assert "did not start: ValueError" in failed.stderr
+    assert "did not start: " in failed.stderr and "Not a directory" in failed.stderr
     assert str(workspace_dir / "offline.log") in failed.stderr
     assert failed.stderr.count("\n") == 1
 
@@ -243,3 +245,35 @@ def test_env_is_a_shell_script(offline, offline_command):
     script = f'{exports}\necho "$AWS_ENDPOINT_URL|$AWS_DEFAULT_REGION|$AWS_EC2_METADATA_DISABLED|$AWS_PROFILE"'
     said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env={"AWS_PROFILE": "mine"}).stdout
     assert said.strip() == f"{offline.endpoint_url}|us-east-1|true|"
+
+
+@pytest.mark.parametrize("port", ["abc", "99999999", "-1", "4710.5"])
+def test_an_impossible_port_is_one_sentence_and_leaves_nothing(workspace_dir, offline_command, port):
+    failed = offline_command(workspace_dir, "start", check=False, WORKSHOP_PORT=port)
+    said = f"WORKSHOP_PORT is a port from 1 to 65535, or 0 for one that is free; got '{port}'.\n"
+    assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", said)
+    assert not workspace_dir.exists()
+
+
+@pytest.mark.parametrize(("option", "value"), [("--port", "65536"), ("--port", "-1"), ("--idle-hours", "-3")])
+@pytest.mark.parametrize("command", ["start", "serve"])
+def test_an_impossible_option_is_named(workspace_dir, offline_command, command, option, value):
+    failed = offline_command(workspace_dir, command, option, value, check=False)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(f"{option} is a ") and f"got {value}" in failed.stderr
+    assert failed.stderr.count("\n") == 1 and not workspace_dir.exists()
+
+
+@pytest.mark.parametrize("hours", ["abc", "0", "nan"])
+def test_an_impossible_idle_time_is_one_sentence(workspace_dir, offline_command, hours):
+    failed = offline_command(workspace_dir, "start", check=False, WORKSHOP_IDLE_HOURS=hours)
+    assert failed.stderr == f"WORKSHOP_IDLE_HOURS is a number of hours above 0, such as 12 or 0.5; got '{hours}'.\n"
+    assert failed.returncode == 1
+
+
+def test_settings_that_are_empty_are_as_if_they_were_not_there(monkeypatch):
+    monkeypatch.setenv("WORKSHOP_PORT", "")
+    monkeypatch.setenv("WORKSHOP_IDLE_HOURS", " ")
+    assert (process.wanted_port(None), process.wanted_idle_hours(None)) == (None, process.IDLE_HOURS)
+    monkeypatch.setenv("WORKSHOP_PORT", " 4711 ")
+    assert process.wanted_port(None) == 4711

@@ -1,12 +1,15 @@
 """The runner executes a notebook as a learner would, and says where and why it stopped."""
 
 import re
+import subprocess
+import sys
 
 import nbformat
+import psutil
 import pytest
 
 from helpers.runner import diagrams, workspace
-from helpers.runner.execute import execute
+from helpers.runner.execute import abandon, execute, start_kernel
 from helpers.runner.labs import Lab, find_labs
 from helpers.runner.report import write_report
 from helpers.runner.stored import keep_outputs
@@ -39,6 +42,33 @@ def test_a_failing_cell_is_named_with_its_source_and_error_and_the_rest_is_not_r
     assert run.failure.source == "a / 0"
     assert "ZeroDivisionError" in run.failure.error
     assert run.notebook.cells[3].outputs == []
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_run_that_is_stopped_ends_its_kernel_and_is_no_failure_of_the_lab(tmp_path, number):
+    source = "import os, signal, time, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\n"
+    source += f"os.kill(os.getppid(), signal.{number})\ntime.sleep(120)"
+    with pytest.raises(KeyboardInterrupt):
+        execute(lab_with(tmp_path, code(source)), lambda number, total: None)
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def test_ctrl_c_in_the_first_moment_is_one_sentence_and_status_130():
+    # `runpy` runs the command's own file while the one that does the work is replaced by a Ctrl-C.
+    pretend = "import runpy, signal, sys\nclass Pressed:\n    def find_spec(self, name, *rest):\n"
+    pretend += "        if name == 'helpers.runner.command': signal.raise_signal(signal.SIGINT)\n"
+    pretend += "signal.signal(signal.SIGINT, signal.default_int_handler)\nsys.meta_path.insert(0, Pressed())\n"
+    pretend += "runpy.run_module('helpers.runner', run_name='__main__')"
+    run = subprocess.run([sys.executable, "-c", pretend], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "Stopped. Nothing has to be mended.\n")
+
+
+def test_a_kernel_that_is_not_needed_after_all_is_ended(tmp_path):
+    client = start_kernel(lab_with(tmp_path, code("1")))
+    pid = client.km.provisioner.pid
+    assert psutil.pid_exists(pid)
+    abandon(client)
+    assert not psutil.pid_exists(pid)
 
 
 def test_the_report_asks_nothing_of_the_network_and_shows_the_drawing_of_its_diagram(tmp_path, monkeypatch):
