@@ -24,6 +24,10 @@ VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "Scripts", "python.exe") if os.name == "nt" else os.path.join(VENV, "bin", "python")
 STAMP = os.path.join(VENV, "workshop-installed")
 LOG = os.path.join(VENV, "install.log")
+KERNELS = os.path.join(VENV, "etc", "ipython", "ipython_kernel_config.py")  # read by every kernel of this environment
+KERNEL_SETTINGS = """# A cell that breaks for a plain reason says it in a sentence, from a kernel's first cell on.
+c.InteractiveShellApp.extensions = ["helpers.workshop.explain"]
+"""
 LOCK = os.path.join(ROOT, "requirements.txt")
 OLDEST, NEWEST = (3, 11), (3, 13)
 NEEDED_MB = 2500  # what the environment takes, with pip's temporary files
@@ -150,12 +154,13 @@ def alone() -> Iterator[None]:
 
 def main() -> None:
     check_python()
-    if is_ready():
-        return
     try:
-        with alone():
-            if not is_ready():
-                set_up()
+        if not is_ready():
+            with alone():
+                if not is_ready():
+                    set_up()
+        if not os.path.exists(KERNELS):
+            set_up_kernels()
     except OSError as error:
         raise SetupError(f"The environment could not be written: {error}.") from error
 
@@ -174,6 +179,12 @@ def set_up() -> None:
     with open(STAMP, "w") as file:
         file.write(fingerprint())
     print(f"Ready after {time.monotonic() - started:.0f} s", flush=True)
+
+
+def set_up_kernels() -> None:
+    os.makedirs(os.path.dirname(KERNELS), exist_ok=True)
+    with open(KERNELS, "w") as file:
+        file.write(KERNEL_SETTINGS)
 
 
 if __name__ == "__main__":

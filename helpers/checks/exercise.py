@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import inspect
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NoReturn, Self
@@ -31,9 +32,6 @@ class Blank:
     def __repr__(self) -> str:
         return "____"
 
-    def __bool__(self) -> bool:
-        return False
-
     def __hash__(self) -> int:
         return hash("____")
 
@@ -57,7 +55,7 @@ class Blank:
     def __float__(self) -> NoReturn:
         raise BlankError
 
-    __int__ = __index__ = __len__ = __float__
+    __int__ = __index__ = __len__ = __bool__ = __float__
 
     def _stays_blank(self, *others: object) -> Self:
         return self
@@ -258,11 +256,38 @@ def _as_html(message: str) -> str:
 
 
 def _still_blank(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
-    """A cell that broke because it works with a blank."""
-    names = [name for name in explain.names_used(source, variables) if name != "____" and any(_blanks(variables[name]))]
-    if not names:
+    """A cell that broke because it works with a blank, or with what another cell would have made without one."""
+    if isinstance(error, KeyboardInterrupt):
         return None
-    return f"{_listed(names)} still blank: replace ____ with your answer where it stands, run that cell, then this one."
+    blank = [name for name, value in variables.items() if not name.startswith("_") and any(_blanks(value))]
+    if isinstance(error, NameError):
+        if not (named := _left_open(blank, variables)):
+            return None
+        return (
+            f"`{error.name}` is not defined. If a cell above makes it, that cell stopped or was not run: "
+            f"{_listed(named)} still blank. Replace ____ with your answer, then run the cells from there down to here."
+        )
+    used = list(explain.names_used(source, variables))
+    suspects = [name for name in used if name in blank]
+    if isinstance(error, BlankError):
+        suspects += [name for name in used if inspect.isfunction(variables[name])]
+    elif not suspects:
+        return None
+    named = _left_open(suspects, variables) or _left_open(blank, variables) or suspects
+    if not named:
+        return None
+    return f"{_listed(named)} still blank: replace ____ with your answer where it stands, run that cell, then this one."
+
+
+def _left_open(names: Iterable[str], variables: Mapping[str, object]) -> list[str]:
+    """Those of the names that a cell made with a blank written in it, and not out of another blank."""
+    cells = [cell for cell in variables.get("In") or [] if "____" in cell.replace("import ____", "")]
+
+    def written(name: str) -> bool:
+        made = rf"^(?:[^=\n]*\b{name}\b[^=\n]*=[^=].*____|def {name}\(.*\n(?:[ \t].*\n)*?[ \t].*____)"
+        return any(re.search(made, cell, re.MULTILINE) for cell in cells)
+
+    return [name for name in names if written(name)]
 
 
 explain.add(_still_blank)

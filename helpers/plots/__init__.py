@@ -9,11 +9,10 @@ from helpers.plots.models import (
     predicted_against_actual,
     score_against_truth,
 )
-from helpers.plots.samples import arrivals, durations, features, pod
+from helpers.plots.samples import durations, features, pod
 from helpers.plots.scaling import scaling
 
 __all__ = [
-    "arrivals",
     "comparison",
     "durations",
     "error_story",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from helpers.plots import style
 
@@ -46,15 +47,19 @@ def error_story(
         axes.fill_between(at, mean, threshold, **marked)
         axes.axhline(threshold, color=style.INK, linestyle="--", linewidth=1.6)
         axes.axhline(0, color=style.GREY, linewidth=1)
-        axes.text(at[0], threshold, f"alarm threshold {threshold:.2f} s ", va="bottom", zorder=4, bbox=style.READABLE)
+        name = f"alarm threshold {threshold:.2f} s".replace("-", "−")
+        place = {"xytext": (6, 5), "textcoords": "offset points", "va": "bottom", "zorder": 4, "bbox": style.READABLE}
+        axes.annotate(name, (at[0], threshold), **place)
         levels = _levels(marks, float(at[-1] - at[0]))
         for name, moment in marks.items():
             label, colour = MARKS.get(name, (name, style.INK))
             style.vertical_mark(axes, moment, label, colour=colour, level=levels[name])
         low, high = min(0.0, threshold, float(np.nanmin(mean))), max(0.0, threshold, float(np.nanmax(mean)))
         axes.set(xlabel=x, ylabel="error: predicted − actual (s)")
+        axes.set_title("The live error, and what was done about it", pad=22 + 17 * max(levels.values(), default=0))
         axes.set_ylim(low - 0.35 * (high - low), high + 0.35 * (high - low))
         axes.set_xlim(at[0], at[-1])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(loc="lower left", ncols=2, framealpha=0.85, frameon=True, edgecolor="white")
     style.show(figure, told)
 
@@ -72,7 +77,7 @@ def race(frame: pd.DataFrame, *, highlight: str | None = None, x: str = "seconds
     with style.look():
         figure, axes = style.canvas(11.5, 5)
         span = float(table.index[-1] - table.index[0])
-        low, high = float(np.nanquantile(table.to_numpy(), 0.01)), float(np.nanquantile(table.to_numpy(), 0.98))
+        low, high = float(np.nanmin(table)), float(np.nanmax(table))
         slots = _spread([float(value) for value in last], (high - low) / 14)
         for position, alias in enumerate(sorted(table.columns)):
             colour, marker = style.SERIES[position % 6], style.MARKERS[position % 6]
@@ -87,14 +92,14 @@ def race(frame: pd.DataFrame, *, highlight: str | None = None, x: str = "seconds
             rank = list(last.index).index(alias)
             axes.plot(table.index[-1], last[alias], marker, color=colour, markersize=9, clip_on=False)
             axes.annotate(
-                f"{rank + 1}. {alias}  {1000 * last[alias]:,.0f}", (table.index[-1], last[alias]),
+                f"{rank + 1}. {alias}  {1000 * last[alias]:,.0f} ms", (table.index[-1], last[alias]),
                 (table.index[-1] + span * 0.03, slots[rank]), va="center",
                 fontweight="bold" if mine else "normal", annotation_clip=False, color=colour,
                 arrowprops={"arrowstyle": "-", "color": style.LIGHT},
             )  # fmt: skip
-        axes.set(title="The race", xlabel=x, ylabel="current error (s)")
+        axes.set(title="The race: who has the smallest error now?", xlabel=x, ylabel="current error (s)")
         axes.set_xlim(table.index[0], table.index[-1])
-        axes.set_ylim(low - (high - low) * 0.1, high + (high - low) * 0.1)
+        axes.set_ylim(low - (high - low) * 0.06, high + (high - low) * 0.06)
     told = (
         told
         or f"{last.index[0]} leads at the end with {1000 * last.iloc[0]:,.0f} ms; the lead changed {changes} times."

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 
 from helpers.plots import style
+
+TITLED = {"title_fontproperties": {"size": 15, "weight": "bold"}}  # a legend whose title is the figure's
+HALO = [withStroke(linewidth=3, foreground="white")]  # around small text that lies on lines
 
 
 def learning_curves(
@@ -63,6 +67,7 @@ def comparison(rmse_ms: Mapping[str, float], *, floor_ms: float, baselines: Sequ
             ha="center",
         )
         axes.set_yticks(range(len(ordered)), [name for name, _ in reversed(ordered)])
+        axes.set_title("How far off each one is", pad=30)
         axes.set_xlabel("RMSE (s), less is better")
         axes.set_xlim(0, ordered[0][1] / 1000 * 1.14)
         axes.grid(axis="y", visible=False)
@@ -116,13 +121,13 @@ def predicted_against_actual(
         else:
             axes.plot(predicted, actual, "o", color=style.SKY, markersize=5, alpha=0.6, label="one interaction")
         line = [low, high]
-        axes.plot(line, line, color=style.VERMILION, linestyle="--", label="predicted = actual")
+        axes.plot(line, line, color=style.INK, linestyle="--", label="predicted = actual")
         averages = {"color": style.VERMILION, "markersize": 8, "markeredgecolor": "white"}
         axes.plot(*zip(*means, strict=True), "s-", **averages, label=f"averages of {groups} groups")
         axes.set(title="Predicted against actual", xlabel="predicted (s)", ylabel="actual (s)")
         axes.set_ylim(0, top)
         axes.set_xlim(low, high)
-        axes.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="white")
+        axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="white")
     rmse = float(np.sqrt(np.mean((predicted - actual) ** 2))) * 1000
     bias = float((predicted - actual).mean()) * 1000
     told = (
@@ -145,7 +150,9 @@ def score_against_truth(over_floor_ms: Mapping[str, tuple[float, float]], *, lab
         axes.plot(looked, rows, "o", color=style.ORANGE, markersize=12, label=labels[0])
         axes.plot(counts, rows, "D", color=style.BLUE, markersize=11, label=labels[1])
         axes.axvline(0, color=style.INK, linestyle=":", linewidth=2)
-        axes.axvspan(min([0.0, *looked]) * 1.25, 0, color=style.LIGHT, alpha=0.45, zorder=0)
+        left = min([0.0, *looked]) - 0.1 * (max(counts) - min([0.0, *looked]))
+        axes.axvspan(left, 0, color=style.LIGHT, alpha=0.45, zorder=0)
+        axes.set_xlim(left=left)
         axes.text(0, -0.62, "too good to be true ", ha="right", va="bottom")
         axes.text(0, -0.62, " noise floor", ha="left", va="bottom")
         axes.set_yticks(rows, list(over_floor_ms))
@@ -153,7 +160,8 @@ def score_against_truth(over_floor_ms: Mapping[str, tuple[float, float]], *, lab
         axes.set_xlabel("RMSE above the noise floor (ms), less is better")
         axes.grid(axis="y", visible=False)
         axes.grid(axis="x", visible=True)
-        figure.legend(loc="outside upper left", ncols=2)
+        title = "The same models, scored in two ways"
+        figure.legend(loc="outside upper left", ncols=2, title=title, alignment="left", **TITLED)
     seems = min(over_floor_ms, key=lambda name: over_floor_ms[name][0])
     is_best = min(over_floor_ms, key=lambda name: over_floor_ms[name][1])
     under = sum(score < 0 for score in looked)
@@ -180,7 +188,8 @@ def live_against_test(over_floor_ms: Mapping[str, Mapping[int, tuple[float, floa
             axes.plot(x, y, color=colour, marker=marker, markersize=9, linestyle=style.DASHES[place % 4], label=kind)
             beside = (7, 5) if place % 2 == 0 else (-20, -18)
             for rounds, at in line.items():
-                axes.annotate(f"{rounds}", at, beside, textcoords="offset points", fontsize=11, color=colour)
+                place = {"textcoords": "offset points", "fontsize": 12, "path_effects": HALO, "zorder": 5}
+                axes.annotate(f"{rounds}", at, beside, color=colour, **place)
         axes.set_xlim(low, high)
         axes.set_ylim(0, lives.max() * 1.1)
         label = {"transform": axes.get_xaxis_transform(), "va": "bottom"}
@@ -188,7 +197,8 @@ def live_against_test(over_floor_ms: Mapping[str, Mapping[int, tuple[float, floa
         axes.text(0, 0.02, " noise floor", ha="left", **label)
         axes.set(xlabel="test score, random rows: RMSE above the noise floor (ms)", ylabel="live: above its floor (ms)")
         axes.grid(axis="x", visible=True)
-        figure.legend(loc="outside upper left", ncols=3, title="numbers at the points: rounds", alignment="left")
+        title = "Better in the test, worse live (the numbers are rounds)"
+        figure.legend(loc="outside upper left", ncols=3, title=title, alignment="left", **TITLED)
     looks, holds = min(points, key=lambda one: points[one][0]), min(points, key=lambda one: points[one][1])
     rank = int((lives < points[looks][1]).sum()) + 1
     under = [int((scores < 0).sum()) for scores in (tests, lives)]

@@ -1,4 +1,4 @@
-"""Figures of the samples: how long interactions take, where on the pod, and how samples reach the bucket."""
+"""Figures of the samples: how long interactions take, what the features look like, and where on the pod."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import seaborn
-from matplotlib.ticker import FuncFormatter
 
 from helpers.fulfillment.columns import UNITS
 from helpers.plots import style
@@ -16,6 +14,8 @@ from helpers.plots import style
 
 def durations(durations_ms: Sequence[float]) -> None:
     """Histogram of durations, and the same with a logarithmic count, where the long tail shows."""
+    import seaborn  # takes most of a second, and not every lab needs it
+
     seconds = np.asarray(durations_ms, dtype=float) / 1000
     median, mean, late, longest = np.median(seconds), seconds.mean(), np.quantile(seconds, 0.95), seconds.max()
     with style.look():
@@ -33,7 +33,7 @@ def durations(durations_ms: Sequence[float]) -> None:
             near.axvline(value, color=colour, linewidth=2)
             place = {"transform": near.get_xaxis_transform(), "va": "top", "bbox": style.READABLE}
             near.text(value + 0.012 * end, height, f"{name} {value:.1f} s", color=colour, **place)
-        near.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        near.yaxis.set_major_formatter(style.thousands)
         seaborn.histplot(seconds, ax=far, **bars)
         far.set(title="The long tail", xlabel="duration (s)", ylabel="interactions (log scale)", yscale="log")
     style.show(
@@ -57,6 +57,8 @@ def features(frame: pd.DataFrame) -> None:
 
 
 def _feature(axes: object, values: pd.Series) -> None:
+    import seaborn  # takes most of a second, and not every lab needs it
+
     present = values.dropna()
     missing = values.isna().mean()
     if present.nunique() <= 12:
@@ -85,6 +87,8 @@ def _feature(axes: object, values: pd.Series) -> None:
 
 def pod(frame: pd.DataFrame, across: str = "bin_fullness", columns: int = 5) -> None:
     """Front view of a pod: mean duration by the bin's height from the ground (rows) and another feature (columns)."""
+    import seaborn  # takes most of a second, and not every lab needs it
+
     known = frame[["duration", "bin_location", across]].dropna()
     if known[across].nunique() > columns:
         edges = np.linspace(known[across].min(), known[across].max(), columns + 1)
@@ -113,27 +117,3 @@ def pod(frame: pd.DataFrame, across: str = "bin_fullness", columns: int = 5) -> 
         f"Quickest level: {quickest:.0f} mm from the ground ({style.seconds(levels[quickest])} on average); "
         f"slowest: {slowest:.0f} mm ({style.seconds(levels[slowest])}).",
     )
-
-
-def arrivals(arrived_s: Sequence[float], samples: Sequence[int], *, sent: int | None = None) -> None:
-    """Objects arriving in the bucket: one bar per object (its samples) and the running total.
-
-    Parameters: seconds since the start and number of samples, one value per object; how many samples were sent.
-    """
-    order = np.argsort(arrived_s)
-    at, held = np.asarray(arrived_s, dtype=float)[order], np.asarray(samples)[order]
-    total = int(held.sum())
-    with style.look():
-        figure, axes = style.canvas(10, 4.4)
-        axes.step(np.r_[0, at], np.r_[0, held.cumsum()], where="post", color=style.BLUE, label="samples in the bucket")
-        axes.plot(at, held.cumsum(), "o", color=style.BLUE, markersize=8, label="one object arrives")
-        if sent is not None:
-            axes.axhline(sent, color=style.INK, linestyle="--", linewidth=1.4)
-            axes.text(0, sent, f" sent: {sent:,}", va="bottom")
-        for x, y, size in zip(at, held.cumsum(), held, strict=True):
-            axes.annotate(f"+{size:,}", (x, y), (-8, 6), textcoords="offset points", ha="right", fontsize=11)
-        axes.set(title="Samples arrive in batches, one object each", xlabel="seconds", ylabel="samples")
-        axes.set_ylim(0, max(total, sent or 0) * 1.12)
-        axes.legend(loc="center right")
-    told = f"{total:,} samples are in the bucket" + (f" of {sent:,} that were sent." if sent is not None else ".")
-    style.show(figure, told)

@@ -33,8 +33,9 @@ def scaling(requests: pd.DataFrame, instances: pd.DataFrame, *, capacity_per_s: 
             served = instances["instances"] * capacity_per_s
             label = "what the instances can serve"
             load.step(instances["minute"], served, where="post", color=style.GREEN, linestyle="--", label=label)
-            load.legend(loc="upper right")
         load.set(ylabel="requests / s", ylim=(0, None))
+        load.set_title("Load, instances and latency", pad=34)
+        load.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.3, borderpad=0)
         count.step(instances["minute"], instances["instances"], where="post", color=style.GREEN, linewidth=2.8)
         count.fill_between(
             instances["minute"], instances["instances"], step="post", color=style.GREEN, alpha=0.2, linewidth=0
@@ -42,12 +43,13 @@ def scaling(requests: pd.DataFrame, instances: pd.DataFrame, *, capacity_per_s: 
         count.set(ylabel="instances", ylim=(0, instances["instances"].max() + 0.6))
         count.yaxis.get_major_locator().set_params(integer=True)
         given, not_given = requests[answered], requests[~answered]
-        latency.plot(given["minute"], given["latency_ms"] / 1000, ".", color="#B8B8B8", markersize=5, zorder=1)
+        one = {"color": "#B8B8B8", "markersize": 6, "zorder": 1, "label": "one request"}
+        latency.plot(given["minute"], given["latency_ms"] / 1000, ".", **one)
         if len(not_given):
             lost = {"color": style.INK, "label": "no answer"}
             latency.plot(not_given["minute"], not_given["latency_ms"] / 1000, "x", **lost)
         known = ~np.isnan(median)
-        latency.plot(middle[known], median[known] / 1000, color=style.VERMILION, linewidth=2.8, label="median")
+        latency.plot(middle[known], median[known] / 1000, color=style.VERMILION, linewidth=2.2, label="median")
         latency.set(ylabel="latency (s)", xlabel="minutes", ylim=(0, None), xlim=(0, end))
         latency.legend(loc="upper right")
     style.show(figure, told(requests, instances))

@@ -94,6 +94,11 @@ def seconds(milliseconds: float) -> str:
     return f"{milliseconds / 1000:.1f} s"
 
 
+def thousands(value: float, _: int | None = None) -> str:
+    """A tick's label with a comma between the thousands."""
+    return f"{value:,.0f}"
+
+
 def show(figure: Figure, summary: str) -> None:
     """Displays a figure with `summary` as its alternative text, then prints the summary under it.
 

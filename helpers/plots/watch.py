@@ -65,9 +65,10 @@ def _picture(sent: Sequence[tuple[float, int]], objects: Sequence[tuple[float, i
         )
         axes.plot(at, total, "o", color=style.BLUE, markersize=8, label="an object arrives")
         for x, y, (_, number) in zip(at, total, objects, strict=True):
-            axes.annotate(f"+{number:,}", (x, y), (-8, 6), textcoords="offset points", ha="right", fontsize=11)
+            axes.annotate(f"+{number:,}", (x, y), (7, -15), textcoords="offset points", fontsize=11)
         axes.set(title="Samples arrive in batches, one object each", xlabel="seconds", ylabel="samples")
         axes.set_ylim(0, max(100, sent[-1][1]) * 1.15)
+        axes.yaxis.set_major_formatter(style.thousands)
         axes.set_xlim(left=0)
         axes.legend(loc="upper left")
     return figure

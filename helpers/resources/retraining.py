@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from botocore.exceptions import ClientError
 
+from helpers.fulfillment import EdgeCompute
 from helpers.resources import functions, model_training, sample_collection
-from helpers.workshop import Workshop
+from helpers.workshop import Workshop, WorkshopError
 
 RETRAINING_FUNCTION = "RetrainingLambdaFunction"
 PROMOTION_FUNCTION = "PromotionLambdaFunction"
@@ -34,6 +35,8 @@ HYPERPARAMETERS = {  # fewer samples than in lab 2, so smaller trees that believ
     "min_child_weight": "20",
     "seed": "1",
 }
+
+_at_work: dict[str, EdgeCompute] = {}  # what plays in the background of this notebook
 
 
 def deploy_functions(ws: Workshop, **changes: object) -> tuple[str, str]:
@@ -138,10 +141,42 @@ def start_afresh(ws: Workshop) -> None:
     model_training.wait_for_endpoint(ws)
 
 
+def in_background(edge: EdgeCompute, purpose: str) -> None:
+    """Start an edge compute; the one started before for the same purpose is stopped, so that a cell may run twice."""
+    if (earlier := _at_work.pop(purpose, None)) is not None:
+        earlier.stop()
+    edge.start()
+    _at_work[purpose] = edge
+
+
+def wait_until_quiet(ws: Workshop, within_s: float = 90) -> None:
+    """Wait until the alarm has seen that all is well.
+
+    Raises
+    ------
+    WorkshopError : the alarm or the rule is not there yet, so that a change of the world would call nobody
+    TimeoutError : the alarm was not OK in time
+    """
+    rules = ws.client("events").list_rules(NamePrefix=ws.name(RULE))["Rules"]
+    missing = [name for name, there in {"alarm": alarm_state(ws), "rule": rules}.items() if not there]
+    if missing:
+        raise WorkshopError(
+            f"The loop is not closed: there is no {' and no '.join(missing)} yet, so peak season would call nobody. "
+            "Fill in the answers (____) that are still open above, run their cells and those that make the "
+            f"{' and the '.join(missing)}, then this one."
+        )
+    wait_until(lambda: alarm_state(ws) == "OK", within_s, "the first quiet period")
+
+
 def alarm_state(ws: Workshop) -> str | None:
     """OK, ALARM or INSUFFICIENT_DATA; None without an alarm."""
     alarms = ws.client("cloudwatch").describe_alarms(AlarmNames=[ws.name(ALARM)])["MetricAlarms"]
     return alarms[0]["StateValue"] if alarms else None
+
+
+def has_gone_off(ws: Workshop, since: datetime) -> bool:
+    """Whether the alarm went off since then."""
+    return any(new == "ALARM" and when >= since for when, _, new in changes_of_alarm(ws))
 
 
 def live_version(ws: Workshop) -> str | None:

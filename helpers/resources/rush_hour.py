@@ -15,7 +15,7 @@ from helpers.workshop import Workshop
 
 CLOCK_FACTOR = 180  # offline a second stands for three minutes
 CLOCK_TAG = "offline-clock-factor"
-HOUR = ((5, 3), (20, 34), (35, 3))  # minutes, requests per second: quiet, rush, quiet
+HOUR = ((5, 3), (15, 34), (30, 3))  # minutes, requests per second: quiet, rush, quiet
 
 
 @dataclass(frozen=True, slots=True)

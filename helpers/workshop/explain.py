@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.exceptions import ConnectionError as NotReached
 
+from helpers.workshop.errors import WorkshopError
+
 Explainer = Callable[[BaseException, str, Mapping[str, object]], "str | None"]
 DEEPEST = 4  # functions that call functions of the notebook
 
@@ -19,14 +21,19 @@ _explainers: list[Explainer] = []
 
 
 def add(explainer: Explainer) -> None:
-    """Let `explainer(error, source of the cell, the notebook's variables)` give a sentence, or None."""
+    """Ask `explainer(error, source of the cell, the notebook's variables)` before the others: a sentence, or None."""
     if explainer not in _explainers:
-        _explainers.append(explainer)
+        _explainers.insert(0, explainer)
 
 
 def sentence(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
     """What the first explainer that knows the reason says."""
     return next((said for each in _explainers if (said := each(error, source, variables))), None)
+
+
+def load_ipython_extension(shell: object) -> None:
+    """So that a kernel can be told to explain errors before its first cell (bootstrap.py does)."""
+    _explain_in(shell)
 
 
 def install() -> None:
@@ -35,16 +42,22 @@ def install() -> None:
         shell = get_ipython()  # type: ignore[name-defined]
     except NameError:
         return
+    _explain_in(shell)
 
+
+def _explain_in(shell: object) -> None:
     def show(shell: object, kind: type, error: BaseException, trace: object, tb_offset: int | None = None) -> None:
         cells = shell.user_ns.get("In") or [""]
-        said = None if hasattr(error, "_render_traceback_") else sentence(error, cells[-1], shell.user_ns)
+        try:
+            said = None if isinstance(error, WorkshopError) else sentence(error, cells[-1], shell.user_ns)
+        except Exception:  # a learner's variables can be anything; their own error matters more than ours
+            said = None
         if said:
             shell._showtraceback(kind, error, [said])
         else:
             shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
 
-    shell.set_custom_exc((Exception,), show)
+    shell.set_custom_exc((Exception, KeyboardInterrupt), show)
 
 
 def names_used(source: str, variables: Mapping[str, object]) -> Iterator[str]:
@@ -70,10 +83,29 @@ def _not_defined(error: BaseException, source: str, variables: Mapping[str, obje
     """A name that a cell above makes."""
     if not isinstance(error, NameError) or isinstance(error, UnboundLocalError) or error.name is None:
         return None
+    if "ws" not in variables:
+        return (
+            f"`{error.name}` is not defined, and this kernel is not connected yet. Run the lab's set-up cell first "
+            "(ws = workshop.connect(lab=…)), then the cells below it: menu Run, Run All Above Selected Cell."
+        )
     return (
         f"`{error.name}` is not defined. If a cell above makes it, that cell was not run, or it stopped: run the cells "
         "from the top down to here (menu Run, Run All Above Selected Cell). If not, look at its spelling."
     )
+
+
+def _interrupted(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
+    """Somebody pressed the stop button."""
+    if not isinstance(error, KeyboardInterrupt):
+        return None
+    return "You stopped this cell. Nothing is broken: run it again when you want to go on."
+
+
+def _waited_in_vain(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
+    """What the workshop waited for did not come; the error names it."""
+    if type(error) is not TimeoutError or error.errno is not None:
+        return None
+    return f"{error} Run the cell again to wait longer; if it does not come then, run the lab from its set-up cell on."
 
 
 def _not_answering(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
@@ -103,5 +135,5 @@ def _not_there(error: BaseException, source: str, variables: Mapping[str, object
     )
 
 
-for _explainer in (_not_answering, _not_there, _not_defined):
+for _explainer in (_not_defined, _not_there, _not_answering, _waited_in_vain, _interrupted):
     add(_explainer)

@@ -76,14 +76,14 @@ def test_no_answer_makes_the_check_raise(answer):
 
 
 def test_a_blank_where_a_number_is_needed_says_so():
-    for use in (float, int, len, list):
+    for use in (float, int, len, list, bool):
         with pytest.raises(BlankError, match=r"blank \(____\)"):
             use(____)
     assert BlankError()._render_traceback_() == [str(BlankError())]
 
 
 def test_a_blank_survives_being_shown_copied_and_compared():
-    assert repr(____) == "____" and copy.deepcopy(____) == ____ and not ____ and len({____, ____}) == 1
+    assert repr(____) == "____" and copy.deepcopy(____) == ____ and len({____, ____}) == 1
 
 
 def test_each_hint_says_how_to_get_the_next(capsys):

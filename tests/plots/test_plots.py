@@ -47,11 +47,6 @@ def test_the_pod_tells_its_quickest_and_slowest_level(drawn):
     assert "slowest: 300 mm" in drawn[1][1]
 
 
-def test_arrivals_count_samples_in_any_order(drawn):
-    plots.arrivals([3.0, 1.0, 2.0], [10, 20, 30], sent=70)
-    assert drawn[0][1] == "60 samples are in the bucket of 70 that were sent."
-
-
 def test_comparison_tells_the_best_and_its_distance_from_the_floor(drawn):
     plots.comparison({"mean": 7000, "XGBoost": 5500, "k-NN": 6000}, floor_ms=5000, baselines=["mean"])
     assert drawn[0][1] == "Best: XGBoost with 5,500 ms, 10.0 % above the noise floor of 5,000 ms."

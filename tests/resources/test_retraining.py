@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from helpers.fulfillment import FCS, PEAK_SEASON, generate, to_csv_line
+from helpers.fulfillment import FCS, PEAK_SEASON, EdgeCompute, generate, to_csv_line
 from helpers.resources import buckets, fulfillment_center, model_training, retraining, roles, sample_collection
+from helpers.workshop import WorkshopError
 
 FC = FCS[0]
 QUICK = {**model_training.XGBOOST, "num_round": "30"}
@@ -105,3 +106,18 @@ def test_decisions_of_a_function_that_never_ran_are_none(ws):
 
 def test_the_pattern_is_json(ws):
     assert ws.name("retraining-") in json.dumps(retraining.completed(ws))
+
+
+def test_a_loop_that_is_not_closed_says_what_is_missing_at_once(ws):
+    with pytest.raises(WorkshopError, match="there is no alarm and no rule yet"):
+        retraining.wait_until_quiet(ws)
+
+
+def test_a_cell_that_starts_edge_compute_twice_leaves_one_running():
+    edges = [EdgeCompute(fc=FC, rate=5), EdgeCompute(fc=FC, rate=5)]
+    for edge in edges:
+        retraining.in_background(edge, "a test")
+    try:
+        assert [edge.running for edge in edges] == [False, True]
+    finally:
+        edges[1].stop()

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from nbclient import NotebookClient
 
+import bootstrap
 from helpers.checks import ____
 from helpers.workshop import explain
 
@@ -21,12 +22,15 @@ def broken():
     cells = {
         "blank": "list(sorted([gap, 1]))\n'{:.2f}'.format(gap)",
         "blank in a function": "prepared(3)",
-        "undefined": "print(model)",
+        "derived": "import math\nmath.sqrt(twice)",
+        "undefined beside a blank": "print(model)",
         "blank error": "list(gap)",
+        "stopped": "raise KeyboardInterrupt",
+        "in vain": "raise TimeoutError('Waited 3 s for this: the alarm.')",
         "real": "1 / 0",
     }
     start = "from helpers.workshop import explain\nfrom helpers.checks import ____\nexplain.install()\n"
-    start += "gap = ____\ndef prepared(x):\n    return float('1') + format(gap, '.1f')"
+    start += "gap = ____\ntwice = 2 * gap\nws = None\ndef prepared(x):\n    return float('1') + format(gap, '.1f')"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in (start, *cells.values())])
     options = ["--IPKernelApp.log_level=ERROR"]
     NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=60, extra_arguments=options).execute()
@@ -44,12 +48,45 @@ def test_a_blank_inside_a_function_of_the_notebook_is_found(broken):
     assert broken["blank in a function"].startswith("`gap` is still blank")
 
 
-def test_a_name_of_a_cell_that_was_not_run_says_what_to_run(broken):
-    assert broken["undefined"].startswith("`model` is not defined.") and "Run All Above" in broken["undefined"]
+def test_what_was_made_out_of_a_blank_leads_to_the_blank_itself(broken):
+    assert broken["derived"].startswith("`gap` is still blank") and "twice" not in broken["derived"]
 
 
-def test_a_blank_keeps_its_own_sentence(broken):
-    assert broken["blank error"].startswith("There is still a blank")
+def test_a_name_that_is_missing_because_of_a_blank_leads_to_the_blank(broken):
+    said = broken["undefined beside a blank"]
+    assert said.startswith("`model` is not defined.") and "`gap` is still blank" in said
+
+
+def test_a_blank_that_has_to_be_a_value_is_named(broken):
+    assert broken["blank error"].startswith("`gap` is still blank")
+
+
+def test_a_cell_that_was_stopped_says_that_nothing_is_broken(broken):
+    assert broken["stopped"].startswith("You stopped this cell.") and "\n" not in broken["stopped"]
+
+
+def test_waiting_in_vain_keeps_what_was_waited_for(broken):
+    assert broken["in vain"].startswith("Waited 3 s for this: the alarm. Run the cell again")
+
+
+def test_a_name_of_a_cell_that_was_not_run_says_what_to_run():
+    error = NameError("name 'model' is not defined", name="model")
+    assert "Run All Above" in explain.sentence(error, "", {"ws": object()})
+
+
+def test_before_connect_a_kernel_of_this_environment_names_the_set_up_cell(tmp_path, monkeypatch):
+    settings = tmp_path / "profile_default" / "ipython_kernel_config.py"
+    settings.parent.mkdir()
+    settings.write_text(bootstrap.KERNEL_SETTINGS)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("ws.client('s3')")])
+    options = ["--IPKernelApp.log_level=ERROR"]
+    NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=60, extra_arguments=options).execute()
+    (shown,) = notebook.cells[0].outputs
+    assert shown.traceback[0].startswith(
+        "`ws` is not defined, and this kernel is not connected yet. Run the lab's set-up"
+    )
+    assert len(shown.traceback) == 1
 
 
 def test_a_real_error_keeps_its_traceback(broken):
