@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.config import Config
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; what tests start would too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass
