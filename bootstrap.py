@@ -28,6 +28,10 @@ KERNELS = os.path.join(VENV, "etc", "ipython", "ipython_kernel_config.py")  # re
 KERNEL_SETTINGS = """# A cell that breaks for a plain reason says it in a sentence, from a kernel's first cell on.
 c.InteractiveShellApp.extensions = ["helpers.workshop.explain"]
 """
+OVERRIDES = os.path.join(VENV, "share", "jupyter", "lab", "settings", "overrides.json")  # what JupyterLab begins with
+LAB_SETTINGS = """{"@jupyterlab/apputils-extension:notification": {"checkForUpdates": false, "fetchNews": "false"}}
+"""
+JUPYTER = {KERNELS: KERNEL_SETTINGS, OVERRIDES: LAB_SETTINGS}
 LOCK = os.path.join(ROOT, "requirements.txt")
 OLDEST, NEWEST = (3, 11), (3, 13)
 NEEDED_MB = 2500  # what the environment takes, with pip's temporary files
@@ -159,8 +163,7 @@ def main() -> None:
             with alone():
                 if not is_ready():
                     set_up()
-        if not os.path.exists(KERNELS):
-            set_up_kernels()
+        set_up_jupyter()
     except OSError as error:
         raise SetupError(f"The environment could not be written: {error}.") from error
 
@@ -181,10 +184,13 @@ def set_up() -> None:
     print(f"Ready after {time.monotonic() - started:.0f} s", flush=True)
 
 
-def set_up_kernels() -> None:
-    os.makedirs(os.path.dirname(KERNELS), exist_ok=True)
-    with open(KERNELS, "w") as file:
-        file.write(KERNEL_SETTINGS)
+def set_up_jupyter() -> None:
+    """Kernels explain errors; JupyterLab does not ask whether it may fetch news, which it could not offline."""
+    for path, text in JUPYTER.items():
+        if not os.path.exists(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as file:
+                file.write(text)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 from helpers.offline.services.sagemaker.algorithms.__main__ import confine
 from helpers.offline.services.sagemaker.algorithms.job_directory import JobDirectory
 
-own, secret, outside = map(Path, sys.argv[1:])
+own, secret, outside = map(Path, sys.argv[1:4])
 confine(JobDirectory(own))
 found = {"limits": {name: resource.getrlimit(getattr(resource, name))[0] for name in
     ("RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_AS", "RLIMIT_NPROC")}}
@@ -35,7 +35,19 @@ attempt("secret", secret.read_text)
 attempt("outside", lambda: outside.write_text("x"))
 attempt("server", lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes())
 attempt("libraries", lambda: __import__("xgboost"))
+found["place"] = [os.getcwd(), os.environ["HOME"], os.environ["TMPDIR"]]
 print(json.dumps(found))
+"""
+FORK = """
+import json, os, sys
+from helpers.offline.services.sagemaker.algorithms import standby
+
+standby.main = lambda algorithm, directory: exec(algorithm, {}) or 7
+order = {"algorithm": sys.argv[4], "directory": sys.argv[1], "environment": json.loads(sys.argv[5])}
+open_files = [os.open(os.devnull, os.O_RDONLY), os.dup(1)]
+if not (pid := os.fork()):
+    standby.train(order, *open_files)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
 """
 
 
@@ -43,9 +55,9 @@ def has_landlock() -> bool:
     return sys.platform == "linux" and ctypes.CDLL(None).syscall(444, None, 0, 1) >= 1
 
 
-@pytest.fixture
-def trespass(tmp_path):
-    """What a training process found that tried everything."""
+@pytest.fixture(params=["fresh", "forked"])
+def trespass(tmp_path, request):
+    """What a training process found that tried everything: one that starts anew, and one that is forked."""
     from helpers.offline.services.sagemaker.job_host import environment
 
     own = tmp_path / "sagemaker" / "jobs" / "us-east-1-mine" / "algo-1"
@@ -54,10 +66,15 @@ def trespass(tmp_path):
     (own / "input" / "config" / "resourceconfig.json").write_text(json.dumps({"volume_gb": 3}))
     secret = tmp_path / "offline.json"
     secret.write_text("the keys of the workspace")
-    command = [sys.executable, "-P", "-c", TRESPASS, str(own), str(secret), str(tmp_path / "outside")]
-    done = subprocess.run(command, env=environment(own), cwd=own, capture_output=True, text=True, timeout=60)
+    places = [str(own), str(secret), str(tmp_path / "outside")]
+    if request.param == "fresh":
+        command, where = [sys.executable, "-P", "-c", TRESPASS, *places], {"cwd": own, "env": environment(own)}
+    else:
+        command = [sys.executable, "-P", "-c", FORK, *places, TRESPASS, json.dumps(environment(own))]
+        where = {"cwd": tmp_path, "env": environment(tmp_path) | {"AWS_SECRET_ACCESS_KEY": "another's"}}
+    done = subprocess.run(command, **where, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(done.stdout) | {"expected": [str(own)] * 3}
 
 
 def test_a_training_process_has_limits_and_no_credentials(trespass):
@@ -68,6 +85,7 @@ def test_a_training_process_has_limits_and_no_credentials(trespass):
     assert 0 < limits["RLIMIT_NPROC"] < 1_000_000
     assert trespass["variables"] == []
     assert (trespass["own"], trespass["libraries"]) == ("done", "done")
+    assert trespass["place"] == trespass["expected"]
 
 
 @pytest.mark.skipif(not has_landlock(), reason="no Landlock in this kernel")

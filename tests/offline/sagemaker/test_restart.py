@@ -49,7 +49,7 @@ def test_a_killed_server_serves_again_and_says_what_became_of_its_jobs(lonely, s
     lonely.client.delete_endpoint_config(EndpointConfigName=config)  # which does not touch what serves
     lonely.client.delete_model(ModelName=described["ProductionVariants"][0]["ModelName"])
     server = process.server_process(directory, process.read_state(directory))
-    children = eventually(lambda: [child for child in server.children() if name in " ".join(child.cmdline())])
+    children = eventually(lambda: [child for child in server.children(recursive=True) if name in child.cwd()])
     server.kill()
     server.wait(10)
     again = type(lonely)(start_offline(directory), lonely.bucket, lonely.role)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,9 +13,9 @@ from pathlib import Path
 from helpers.offline.kernel import Kernel
 from helpers.offline.services.sagemaker import channels, images
 from helpers.offline.services.sagemaker.job_log import ContainerLog
+from helpers.offline.services.sagemaker.job_processes import JobProcesses, Process
 from helpers.offline.services.sagemaker.records import TrainingJob
 
-PROGRAM = "helpers.offline.services.sagemaker.algorithms"
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 GRACE_S = 120.0  # between SIGTERM and SIGKILL
 
@@ -25,14 +23,15 @@ GRACE_S = 120.0  # between SIGTERM and SIGKILL
 class JobHost:
     """`number` counts from 0: algo-1, algo-2, …"""
 
-    def __init__(self, kernel: Kernel, job: TrainingJob, number: int, directory: Path) -> None:
+    def __init__(self, kernel: Kernel, job: TrainingJob, number: int, directory: Path, processes: JobProcesses) -> None:
         self.kernel = kernel
         self.job = job
+        self.processes = processes
         self.number = number
         self.name = f"algo-{number + 1}"
         self.directory = directory / self.name
         self.log = ContainerLog(kernel, job.region, LOG_GROUP, f"{job.name}/{self.name}-{int(time.time())}")
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     def prepare(self) -> None:
         """Downloads the host's share of the channels and writes what the algorithm reads. Raises AwsError, OSError."""
@@ -63,13 +62,11 @@ class JobHost:
             (config / f"{name}.json").write_text(json.dumps(document))
 
     def start(self, algorithm: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", PROGRAM, algorithm, str(self.directory)],
-            cwd=self.directory,
-            env=environment(self.directory),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+        self.process = self.processes.start(
+            algorithm,
+            self.directory,
+            environment(self.directory),
+            is_alone=self.job.request["ResourceConfig"]["InstanceCount"] == 1,
         )
 
     def follow(self, seen: Callable[[str], None]) -> int:

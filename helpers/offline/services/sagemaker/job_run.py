@@ -15,6 +15,7 @@ from typing import Any
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.sagemaker import channels, images, job_checkpoints, job_metrics, roles
 from helpers.offline.services.sagemaker.job_host import JobHost
+from helpers.offline.services.sagemaker.job_processes import JobProcesses
 from helpers.offline.services.sagemaker.records import TrainingJob
 
 LONGEST_REASON = 1024
@@ -39,13 +40,15 @@ class JobFailed(Exception):
 class JobRun:
     """`changed` is called after each change of the record."""
 
-    def __init__(self, kernel: Kernel, job: TrainingJob, changed: Callable[[TrainingJob], None]) -> None:
+    def __init__(
+        self, kernel: Kernel, job: TrainingJob, changed: Callable[[TrainingJob], None], processes: JobProcesses
+    ) -> None:
         self.kernel = kernel
         self.job = job
         self.changed = changed
         self.directory = kernel.workspace.dir / "sagemaker" / "jobs" / f"{job.region}-{job.name}"
         count = job.request["ResourceConfig"]["InstanceCount"]
-        self.hosts = [JobHost(kernel, job, number, self.directory) for number in range(count)]
+        self.hosts = [JobHost(kernel, job, number, self.directory, processes) for number in range(count)]
         self.extraction = job_metrics.Extraction(job.metric_definitions)
         self.stopping = threading.Event()
         self.is_late = False

@@ -11,6 +11,8 @@ from typing import Any
 
 from helpers.offline.kernel import AwsError, Call, Kernel
 from helpers.offline.services.sagemaker import channels, images, job_events, job_metrics, roles
+from helpers.offline.services.sagemaker.job_host import environment
+from helpers.offline.services.sagemaker.job_processes import JobProcesses
 from helpers.offline.services.sagemaker.job_run import JobRun, enter
 from helpers.offline.services.sagemaker.records import TrainingJob
 from helpers.offline.services.sagemaker.store import Store, invalid, page
@@ -31,6 +33,8 @@ class TrainingJobs:
     def __init__(self, kernel: Kernel, store: Store) -> None:
         self.kernel = kernel
         self.store = store
+        home = kernel.workspace.dir / "sagemaker"
+        self.processes = JobProcesses(home, environment(home))
         self.places = threading.Semaphore(PLACES)
         self.runs: dict[tuple[str, str], JobRun] = {}
         self.watchers: list[Callable[[TrainingJob], None]] = []
@@ -67,7 +71,7 @@ class TrainingJobs:
                 )
             enter(job, "Starting")
             jobs[name] = job
-        run = self.runs[region, name] = JobRun(self.kernel, job, self._changed)
+        run = self.runs[region, name] = JobRun(self.kernel, job, self._changed, self.processes)
         threading.Thread(target=self._run, args=(run,), name=f"training {name}", daemon=True).start()
         self._tell(job)
         return job
@@ -133,6 +137,7 @@ class TrainingJobs:
         """The server ends: so do the processes of the jobs, which are found interrupted at the next start."""
         for run in list(self.runs.values()):
             run.abandon()
+        self.processes.stop()
 
     def _run(self, run: JobRun) -> None:
         try:

@@ -74,7 +74,7 @@ def train(job: JobDirectory) -> None:
     weights = bool(given.pop("csv_weights", 0))
     if "validation" in job.channels:
         xgboost_data.warn_of_duplicates(job)
-    _import_xgboost()
+    import_xgboost()
 
     def read(*channels: str) -> Any:
         return xgboost_data.matrix(job, channels, csv_weights=weights, threads=threads)
@@ -95,7 +95,7 @@ def train(job: JobDirectory) -> None:
     boost(job, given, matrices, True)
 
 
-def _import_xgboost() -> None:
+def import_xgboost() -> None:
     """Without scikit-learn, which xgboost would import for wrappers that nobody uses here (1 s, 100 MB)."""
     if "xgboost" in sys.modules:
         return
