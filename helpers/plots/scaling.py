@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from helpers.plots import style
 
-BINS = 60
+FEWEST_BINS, MOST_BINS = 10, 60  # of a minute each where that fits: fewer requests than bins would leave gaps
 
 
 def scaling(requests: pd.DataFrame, instances: pd.DataFrame, *, capacity_per_s: float | None = None) -> None:
@@ -18,7 +19,7 @@ def scaling(requests: pd.DataFrame, instances: pd.DataFrame, *, capacity_per_s: 
     times the instance count beside the load.
     """
     end = float(max(requests["minute"].max(), instances["minute"].max()))
-    edges = np.linspace(0, end, BINS + 1)
+    edges = np.linspace(0, end, min(max(round(end), FEWEST_BINS), MOST_BINS) + 1)
     per_minute = pd.cut(requests["minute"], edges, include_lowest=True)
     seconds_of_bin = _seconds_of_bin(requests, edges)
     rate = requests.groupby(per_minute, observed=False).size().to_numpy() / seconds_of_bin
@@ -41,7 +42,7 @@ def scaling(requests: pd.DataFrame, instances: pd.DataFrame, *, capacity_per_s: 
             instances["minute"], instances["instances"], step="post", color=style.GREEN, alpha=0.2, linewidth=0
         )
         count.set(ylabel="instances", ylim=(0, instances["instances"].max() + 0.6))
-        count.yaxis.get_major_locator().set_params(integer=True)
+        count.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], nbins=8))
         given, not_given = requests[answered], requests[~answered]
         one = {"color": "#B8B8B8", "markersize": 6, "zorder": 1, "label": "one request"}
         latency.plot(given["minute"], given["latency_ms"] / 1000, ".", **one)

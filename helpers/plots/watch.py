@@ -67,7 +67,7 @@ def _picture(sent: Sequence[tuple[float, int]], objects: Sequence[tuple[float, i
         for x, y, (_, number) in zip(at, total, objects, strict=True):
             axes.annotate(f"+{number:,}", (x, y), (7, -15), textcoords="offset points", fontsize=11)
         axes.set(title="Samples arrive in batches, one object each", xlabel="seconds", ylabel="samples")
-        axes.set_ylim(0, max(100, sent[-1][1]) * 1.15)
+        axes.set_ylim(np.array([-0.06, 1.15]) * max(100, sent[-1][1]))
         axes.yaxis.set_major_formatter(style.thousands)
         axes.set_xlim(left=0)
         axes.legend(loc="upper left")
