@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 
 import boto3
@@ -251,3 +252,163 @@ def test_folders_that_become_read_only_are_errors_to_the_caller(as_a_user):
         folder.chmod(0o700)
     sns.create_topic(Name="modes")
     s3.put_object(Bucket="modes", Key="after", Body=b"after")
+
+
+WRITES_TO_TMP = """
+import os
+import tempfile
+
+def handler(event, context):
+    path = os.path.join(tempfile.gettempdir(), "large")
+    try:
+        with open(path, "wb", buffering=0) as file:
+            for _ in range(60):
+                file.write(bytes(65536))
+    finally:
+        os.unlink(path)
+    return "written"
+"""
+XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+
+
+def job_request(name, role, rounds):
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {"TrainingImage": XGBOOST, "TrainingInputMode": "File"},
+        "RoleArn": role,
+        "HyperParameters": {"objective": "reg:squarederror", "num_round": str(rounds)},
+        "InputDataConfig": [
+            {
+                "ChannelName": "train",
+                "ContentType": "text/csv",
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://full/train/"}},
+            }
+        ],
+        "OutputDataConfig": {"S3OutputPath": "s3://full/models"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+
+
+def whole_or_why(job):
+    """It goes on, or says why not: whether it meets the full disk depends on when it saves its model."""
+    assert job["TrainingJobStatus"] == "InProgress" or "No space left on device" in job["FailureReason"]
+
+
+def attempt(acknowledged, name, call, **arguments):
+    """Acknowledged, and then noted, or refused in AWS's form; nothing else."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        answer = error.response
+        assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]) == (507, "InsufficientStorage")
+    else:
+        acknowledged.append(name)
+
+
+def test_while_jobs_uploads_functions_and_streams_are_at_work_a_full_disk_loses_nothing_acknowledged(
+    small_disk, start_offline, eventually
+):
+    directory = small_disk / "workshop"
+    offline = start_offline(directory)
+    names = ("s3", "iam", "sagemaker", "lambda", "cloudwatch", "logs", "sqs")
+    s3, iam, sagemaker, lambda_, cloudwatch, logs, sqs = (offline.client(name) for name in names)
+    s3.create_bucket(Bucket="full")
+    s3.put_object(Bucket="full", Key="train/a.csv", Body=b"\n".join(b"%d,%d" % (n * 2, n) for n in range(200)))
+    services = [f"{name}.amazonaws.com" for name in ("lambda", "sagemaker")]
+    trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="full", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="full", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("app.py", WRITES_TO_TMP)
+    code = {"ZipFile": archive.getvalue()}
+    lambda_.create_function(FunctionName="f", Runtime="python3.12", Handler="app.handler", Role=role, Code=code)
+    lambda_.invoke(FunctionName="f", Payload=b"{}")
+    logs.create_log_group(logGroupName="/full")
+    logs.create_log_stream(logGroupName="/full", logStreamName="s")
+    queue = sqs.create_queue(QueueName="full")["QueueUrl"]
+    upload = {"Bucket": "full", "Key": "parts"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+    first = os.urandom(5 * 1024 * 1024)
+    parts = [{"PartNumber": 1, "ETag": s3.upload_part(**upload, PartNumber=1, Body=first)["ETag"]}]
+    sagemaker.create_training_job(**job_request("running", role, 1_000_000))
+
+    def described(name):
+        return sagemaker.describe_training_job(TrainingJobName=name)
+
+    eventually(lambda: described("running")["SecondaryStatus"] == "Training", 60)
+    filler = fill(small_disk)
+    values, lines, sent, begun = [], [], [], time.time()
+    for number in range(100):
+        data = [{"MetricName": "m", "Value": 1.0}]
+        attempt(values, number, cloudwatch.put_metric_data, Namespace="Full", MetricData=data)
+        text = f"{number} " + "x" * 500
+        event = {"timestamp": int(1000 * time.time()), "message": text}
+        attempt(lines, text, logs.put_log_events, logGroupName="/full", logStreamName="s", logEvents=[event])
+        attempt(sent, text, sqs.send_message, QueueUrl=queue, MessageBody=text)
+    assert len(lines) < 100 and len(sent) < 100  # else the disk was not full
+    refused(s3.upload_part, **upload, PartNumber=2, Body=first[:3_000_000])
+    refused(s3.create_bucket, Bucket="later")
+    failed = lambda_.invoke(FunctionName="f", Payload=b"{}")
+    assert "No space left on device" in json.loads(failed["Payload"].read())["errorMessage"]
+    whole_or_why(described("running"))
+    filler.unlink()
+    parts.append({"PartNumber": 2, "ETag": s3.upload_part(**upload, PartNumber=2, Body=b"end")["ETag"]})
+    kill(directory)
+
+    offline = start_offline(directory)
+    s3, sagemaker, lambda_, cloudwatch, logs, sqs = (offline.client(name) for name in names if name != "iam")
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    assert s3.get_object(Bucket="full", Key="parts")["Body"].read() == first + b"end"
+    s3.delete_object(Bucket="full", Key="parts")
+    found = cloudwatch.get_metric_statistics(
+        Namespace="Full",
+        MetricName="m",
+        StartTime=begun - 60,
+        EndTime=time.time() + 60,
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    assert sum(point["Sum"] for point in found) == len(values)
+    kept = logs.get_log_events(logGroupName="/full", logStreamName="s", startFromHead=True)["events"]
+    assert [event["message"] for event in kept] == lines
+    bodies = set()
+    while batch := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        bodies |= {message["Body"] for message in batch}
+    assert bodies == set(sent)
+    assert described("running")["TrainingJobStatus"] == "Failed"
+    eventually(lambda: lambda_.invoke(FunctionName="f", Payload=b"{}")["Payload"].read() == b'"written"', 60)
+    sagemaker.create_training_job(**job_request("after", role, 2))
+    eventually(lambda: described("after")["TrainingJobStatus"] != "InProgress", 60)
+    assert described("after")["TrainingJobStatus"] == "Completed", described("after").get("FailureReason")
+    assert not (directory / "set-aside").exists()
+
+
+def test_a_job_that_cannot_keep_its_model_says_why_and_the_next_one_can(small_disk, start_offline, eventually):
+    offline = start_offline(small_disk / "workshop")
+    s3, iam, sagemaker = (offline.client(name) for name in ("s3", "iam", "sagemaker"))
+    s3.create_bucket(Bucket="full")
+    s3.put_object(Bucket="full", Key="train/a.csv", Body=b"\n".join(b"%d,%d" % (n * 2, n) for n in range(200)))
+    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="full", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="full", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    sagemaker.create_training_job(**job_request("full", role, 1_000_000))
+
+    def described(name):
+        return sagemaker.describe_training_job(TrainingJobName=name)
+
+    eventually(lambda: described("full")["SecondaryStatus"] == "Training", 60)
+    filler = fill(small_disk)
+    request = job_request("refused", role, 2)
+    refused(sagemaker.create_training_job, **request)
+    filler.unlink()
+    whole_or_why(described("full"))
+    if described("full")["TrainingJobStatus"] == "InProgress":
+        sagemaker.stop_training_job(TrainingJobName="full")
+    eventually(lambda: described("full")["TrainingJobStatus"] in ("Stopped", "Failed"), 60)
+    sagemaker.create_training_job(**request)
+    eventually(lambda: described("refused")["TrainingJobStatus"] != "InProgress", 60)
+    assert described("refused")["TrainingJobStatus"] == "Completed", described("refused").get("FailureReason")

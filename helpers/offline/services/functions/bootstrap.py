@@ -8,6 +8,7 @@ the socket.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.machinery
 import importlib.util
@@ -308,7 +309,8 @@ def serve(sock: socket.socket, site: Sequence[str], confinement: ModuleType) -> 
         except Exception as error:
             failed = True
             document = describe_error(error, header["id"], task_root)
-            print_error(document)
+            with contextlib.suppress(OSError):  # what it prints goes to a disk, which may be full; the answer does not
+                print_error(document)
             answer = json.dumps(document).encode()
         _flush()
         send(sock, {"failed": failed, "memory_mb": memory_mb()}, answer)

@@ -32,6 +32,7 @@ class JobHost:
         self.directory = directory / self.name
         self.log = ContainerLog(kernel, job.region, LOG_GROUP, f"{job.name}/{self.name}-{int(time.time())}")
         self.process: Process | None = None
+        self._last_line = ""
 
     def prepare(self) -> None:
         """Downloads the host's share of the channels and writes what the algorithm reads. Raises AwsError, OSError."""
@@ -75,6 +76,7 @@ class JobHost:
         try:
             for raw in io.TextIOWrapper(self.process.stdout, "utf-8", "replace"):  # type: ignore[arg-type]
                 line = raw.rstrip("\r\n").replace("\t", "#011")
+                self._last_line = line or self._last_line
                 seen(line)
                 self.log.add(line)
             return self.process.wait()
@@ -99,9 +101,9 @@ class JobHost:
             self.process.kill()
 
     def failure(self) -> str:
-        """What the algorithm wrote about its failure."""
+        """What the algorithm wrote about its failure; where it could not write, its last word in the log."""
         written = self.directory / "output" / "failure"
-        return written.read_text() if written.exists() else ""
+        return (written.read_text() if written.exists() else "") or self._last_line
 
 
 _SIZES = {"medium": 2, "large": 2, "xlarge": 4}

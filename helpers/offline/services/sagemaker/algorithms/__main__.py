@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
@@ -60,12 +61,18 @@ def run(algorithm: str, job: JobDirectory) -> int:
         return program.main(job)
     except CustomerError as error:
         say(f"Customer Error: {error}")
-        job.write_failure(str(error))
+        _leave_word(job, str(error))
         return 2
     except Exception as error:
-        job.write_failure(_failure(algorithm, error))
         say(_failure(algorithm, error))
+        _leave_word(job, _failure(algorithm, error))
         return 1
+
+
+def _leave_word(job: JobDirectory, text: str) -> None:
+    """On a full disk there is no room for it: then the log alone tells."""
+    with contextlib.suppress(OSError):
+        job.write_failure(text)
 
 
 def _failure(algorithm: str, error: Exception) -> str:
