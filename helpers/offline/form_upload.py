@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from helpers.offline import fallthrough
@@ -142,27 +143,37 @@ def _check_policy(form: Form) -> None:
         conditions = policy["conditions"]
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
         raise AwsError("InvalidPolicyDocument", "Invalid Policy: Invalid JSON.") from None
+    if not isinstance(conditions, list):
+        raise AwsError("InvalidPolicyDocument", "Invalid Policy: Invalid 'conditions' value: must be a List.")
     if expires < time.time():
         raise denied("Policy expired.")
     values = form.fields | {"bucket": form.bucket}
     named = {"bucket"}
     for condition in conditions:
-        if isinstance(condition, dict):
-            parts = [["eq", f"${name}", value] for name, value in condition.items()]
-        else:
-            parts = [condition]
-        for operator, *operands in parts:
+        for operator, *operands in _parts(condition):
             if operator == "content-length-range":
-                _check_size(len(form.body), *map(int, operands))
+                _check_size(len(form.body), *operands)
                 continue
-            name = str(operands[0]).removeprefix("$").lower()
+            name = operands[0].removeprefix("$").lower()
             named.add(name)
-            value, wanted = values.get(name, ""), str(operands[1])
+            value, wanted = values.get(name, ""), operands[1]
             if not (value.startswith(wanted) if operator == "starts-with" else value == wanted):
                 raise denied(f"Policy Condition failed: {json.dumps(condition)}")
     extra = sorted(name for name in form.fields.keys() - FREE - named if not name.startswith("x-ignore-"))
     if extra:
         raise denied(f"Extra input fields: {', '.join(extra)}")
+
+
+def _parts(condition: object) -> list[list[Any]]:
+    """[operator, $name, value] or [content-length-range, least, most], of either way to write it. Raises AwsError."""
+    if isinstance(condition, dict):
+        return [["eq", f"${name}", str(value)] for name, value in condition.items()]
+    match condition:
+        case ["content-length-range", int() | str() as least, int() | str() as most] if f"{least}{most}".isdigit():
+            return [["content-length-range", int(least), int(most)]]
+        case ["eq" | "starts-with" as operator, str() as name, value]:
+            return [[operator, name, str(value)]]
+    raise AwsError("InvalidPolicyDocument", f"Invalid Policy: Invalid condition: {json.dumps(condition)}")
 
 
 def _check_size(size: int, least: int, most: int) -> None:

@@ -83,3 +83,9 @@ def test_a_form_says_where_its_sender_goes_on(s3, bucket):
     answer = post(made)
     assert answer.status_code == 303, answer.text
     assert answer.headers["location"].startswith(f"{target}&bucket={bucket}&key=k&etag=")
+
+
+@pytest.mark.parametrize("condition", ["eq", ["eq"], ["content-length-range", 1], ["content-length-range", 1, "x"], 7])
+def test_a_condition_that_is_none_is_refused_by_name(s3, bucket, condition):
+    answer = post(s3.generate_presigned_post(bucket, "k", Conditions=[condition]))
+    assert (answer.status_code, "InvalidPolicyDocument" in answer.text) == (400, True), answer.text

@@ -106,9 +106,7 @@ def send_message_batch(
                 group_id=entry.get("MessageGroupId"),
                 deduplication_id=entry.get("MessageDeduplicationId"),
             )
-        except AwsError as error:
-            failed.append({"Id": entry["Id"], "SenderFault": True, "Code": error.code, "Message": error.message})
-        except ServiceException as error:
+        except (AwsError, ServiceException) as error:
             failed.append({"Id": entry["Id"], "SenderFault": True, "Code": error.code, "Message": error.message})
         else:
             message.user_id = entry["Id"]
@@ -136,10 +134,8 @@ def check_batch(entries: list[dict[str, Any]]) -> None:
         if identity in seen:
             raise AwsError(f"{prefix}BatchEntryIdsNotDistinct", f"Id {identity} repeated.")
         seen.add(identity)
-    size, most = (
-        sum(len(str(entry["MessageBody"]).encode()) for entry in entries),
-        limits.BOUNDS["MaximumMessageSize"][1],
-    )
+    size = sum(len(str(entry["MessageBody"]).encode()) for entry in entries)
+    _, most = limits.BOUNDS["MaximumMessageSize"]
     if size > most:
         raise AwsError(
             f"{prefix}BatchRequestTooLong",
