@@ -211,7 +211,9 @@ class Metrics(Protocol):
 class Logs(Protocol):
     """CloudWatch Logs. Makes the group and the stream where they are missing."""
 
-    def write(self, account_id: str, region: str, group: str, stream: str, lines: Sequence[str]) -> None: ...
+    def write(
+        self, account_id: str, region: str, group: str, stream: str, lines: Sequence[str], at: float | None = None
+    ) -> None: ...
 
 
 class Events(Protocol):

@@ -1,7 +1,11 @@
 """What an invocation leaves in CloudWatch: log events in order, and the metrics of AWS/Lambda."""
 
 import json
+import threading
 import time
+from types import SimpleNamespace
+
+from helpers.offline.services.functions.telemetry import Telemetry
 
 SOURCE = "def handler(event, context):\n    print('fc', event['fc'])\n    return 1 / event['n']\n"
 
@@ -54,3 +58,33 @@ def test_invocations_errors_duration_and_throttles_are_counted(client, make_func
     assert total("Errors") == 1
     assert total("Throttles") == 1
     assert total("Duration", "SampleCount") == 3
+
+
+def test_the_end_of_an_invocation_is_the_time_of_its_lines(client, make_function, offline, eventually):
+    name = make_function("import time\ndef handler(event, context):\n    print('now', time.time() * 1000)\n")
+    client.invoke(FunctionName=name)
+    answered = time.time() * 1000
+
+    def told():
+        group = f"/aws/lambda/{name}"
+        if not offline.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            return []
+        return offline.client("logs").filter_log_events(logGroupName=group, filterPattern="now")["events"]
+
+    (event,) = eventually(told)
+    assert int(float(event["message"].split()[1])) <= event["timestamp"] <= answered
+
+
+def test_a_telemetry_that_is_behind_does_not_date_lines_later():
+    written, behind = [], threading.Event()
+    ports = SimpleNamespace(
+        logs=SimpleNamespace(write=lambda *given: written.append(given)),
+        metrics=SimpleNamespace(put=lambda *given, **more: behind.wait(10)),
+    )
+    telemetry = Telemetry(SimpleNamespace(account_id="123456789012", ports=ports))
+    telemetry.start()
+    telemetry.metric("us-east-1", "AWS/Lambda", {}, {"Invocations": (1.0, "Count")})
+    telemetry.lines("us-east-1", "group", "stream", ["retrain"], 1000.0)
+    behind.set()
+    telemetry.stop()
+    assert written == [("123456789012", "us-east-1", "group", "stream", ["retrain"], 1000.0)]

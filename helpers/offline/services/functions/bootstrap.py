@@ -313,7 +313,7 @@ def serve(sock: socket.socket, site: Sequence[str], confinement: ModuleType) -> 
                 print_error(document)
             answer = json.dumps(document).encode()
         _flush()
-        send(sock, {"failed": failed, "memory_mb": memory_mb()}, answer)
+        send(sock, {"failed": failed, "memory_mb": memory_mb(), "ended": time.time()}, answer)
 
 
 def _flush() -> None:

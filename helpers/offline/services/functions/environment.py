@@ -56,6 +56,7 @@ class Outcome:
     init_ms: float | None = None
     kind: str = ""
     printed: list[str] = field(default_factory=list)
+    ended: float = field(default_factory=time.time)  # Unix time
 
 
 class Gone(Exception):

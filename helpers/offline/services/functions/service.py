@@ -178,6 +178,7 @@ class FunctionService:
             answer["memory_mb"],
             init_ms,
             printed=environment.printed(),
+            ended=answer["ended"],
         )
         self.pool.give_back(environment)
         if len(body) > RESPONSE_LIMIT_BYTES:
@@ -247,7 +248,7 @@ class FunctionService:
 
     def _tell(self, settings: Settings, environment: Environment, outcome: Outcome) -> None:
         lines = log_lines(settings, outcome)
-        self.telemetry.lines(settings.region, settings.log_group, environment.log_stream, lines)
+        self.telemetry.lines(settings.region, settings.log_group, environment.log_stream, lines, outcome.ended)
         outcome.printed = lines
         self._metric(
             settings,

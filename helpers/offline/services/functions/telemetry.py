@@ -54,8 +54,10 @@ class Telemetry:
         if self._thread is not None:
             self._thread.join(5)
 
-    def lines(self, region: str, group: str, stream: str, lines: Sequence[str]) -> None:
-        self._queue.put(lambda: self.kernel.ports.logs.write(self.kernel.account_id, region, group, stream, lines))
+    def lines(self, region: str, group: str, stream: str, lines: Sequence[str], at: float) -> None:
+        """`at`: Unix time of the events, which the thread may come to much later."""
+        account = self.kernel.account_id
+        self._queue.put(lambda: self.kernel.ports.logs.write(account, region, group, stream, lines, at))
 
     def metric(
         self, region: str, namespace: str, dimensions: dict[str, str], values: dict[str, tuple[float, str]]

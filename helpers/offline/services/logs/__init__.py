@@ -102,12 +102,14 @@ class LogsPort:
         self.journal = journal
         self._lock = threading.Lock()
 
-    def write(self, account_id: str, region: str, group: str, stream: str, lines: Sequence[str]) -> None:
-        """Appends `lines` as events of this moment. While the disk is full they are in memory alone."""
+    def write(
+        self, account_id: str, region: str, group: str, stream: str, lines: Sequence[str], at: float | None = None
+    ) -> None:
+        """Appends `lines` as events of Unix time `at`, or of now. While the disk is full they are in memory alone."""
         if not lines:
             return
-        now = int(time.time() * 1000)
-        events = [{"timestamp": now, "message": line or " "} for line in lines]
+        when_ms = int((time.time() if at is None else at) * 1000)
+        events = [{"timestamp": when_ms, "message": line or " "} for line in lines]
         with self.kernel.gates["logs"].passing(), self._lock:
             held = stream_of(account_id, region, group, stream)
             try:
