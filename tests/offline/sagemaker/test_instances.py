@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from helpers.offline.kernel import Call, Credentials, Kernel, Principal, Workspace
 from helpers.offline.services.sagemaker import invocations
 from helpers.offline.services.sagemaker.capture import Capture
-from helpers.offline.services.sagemaker.endpoints import Endpoints
+from helpers.offline.services.sagemaker.deployments import Deployments
 from helpers.offline.services.sagemaker.fleet import Fleet, Running
 from helpers.offline.services.sagemaker.invocation_metrics import InvocationMetrics
 from helpers.offline.services.sagemaker.records import Variant
@@ -78,18 +78,18 @@ def test_an_endpoint_with_the_tag_makes_requests_wait_until_the_tag_is_gone(sage
 def test_a_request_that_waits_too_long_gets_the_timeout_of_the_runtime(tmp_path, monkeypatch):
     monkeypatch.setattr(invocations, "TIMEOUT_S", 0.05)  # AWS's are 60 s
     kernel = Kernel(Workspace(tmp_path, Credentials("id", "secret")), "http://127.0.0.1")
-    endpoints = Endpoints(kernel, Store(kernel))
+    deployments = Deployments(kernel, Store(kernel))
     linear = {"predictor_type": "regressor", "weights": [[1.0]], "bias": [0.0]}
     container = LinearContainer({"model_algo-1": json.dumps(linear).encode()})
     running = Running(Variant("v1", "m", 1.0, 1, "ml.m5.large", 1.0, 1), container, "c")
     running.pace(0.04)
-    endpoints.fleets["us-east-1", "e"] = Fleet([running])
+    deployments.fleets["us-east-1", "e"] = Fleet([running])
     metrics = InvocationMetrics(kernel)
     asked = Call(
         "sagemaker", "InvokeEndpoint", "us-east-1", "123456789012", Principal("arn"), "POST", "/", "",
         {"content-type": "text/csv"}, b"7", {"EndpointName": "e"},
     )  # fmt: skip
-    runtime = invocations.Invocations(kernel, endpoints, metrics, Capture(kernel))
+    runtime = invocations.Invocations(kernel, deployments, metrics, Capture(kernel))
 
     async def two():
         return await asyncio.gather(runtime.invoke(asked), runtime.invoke(asked), return_exceptions=True)

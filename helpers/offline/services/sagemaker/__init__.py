@@ -55,6 +55,7 @@ OPERATIONS = {
 
 def install(kernel: Kernel) -> None:
     from helpers.offline.services.sagemaker.capture import Capture
+    from helpers.offline.services.sagemaker.deployments import Deployments
     from helpers.offline.services.sagemaker.endpoints import Endpoints
     from helpers.offline.services.sagemaker.invocation_metrics import InvocationMetrics
     from helpers.offline.services.sagemaker.invocations import Invocations
@@ -68,7 +69,8 @@ def install(kernel: Kernel) -> None:
     store = Store(kernel)
     jobs, models, configs = TrainingJobs(kernel, store), Models(kernel, store), EndpointConfigs(store)
     tuning = TuningJobs(kernel, store, jobs)
-    endpoints = Endpoints(kernel, store)
+    deployments = Deployments(kernel, store)
+    endpoints = Endpoints(kernel, store, deployments)
     tags = Tags(store, endpoints.tags_changed)
     metrics, capture = InvocationMetrics(kernel), Capture(kernel)
     kernel.ports.endpoints = endpoints
@@ -103,10 +105,10 @@ def install(kernel: Kernel) -> None:
     }
     for name, operation in operations.items():
         kernel.hot("sagemaker", name, answering(operation), blocking=True)
-    kernel.hot("sagemaker", "InvokeEndpoint", Invocations(kernel, endpoints, metrics, capture).invoke)
+    kernel.hot("sagemaker", "InvokeEndpoint", Invocations(kernel, deployments, metrics, capture).invoke)
     kernel.on_start(tuning.recover)
     kernel.on_start(jobs.recover)
-    kernel.on_start(endpoints.recover)
+    kernel.on_start(deployments.recover)
     kernel.on_stop(jobs.end)
     kernel.on_stop(metrics.flush)
     kernel.on_start(capture.recover)

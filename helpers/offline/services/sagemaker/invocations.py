@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
 from helpers.offline.services.sagemaker.capture import Capture
-from helpers.offline.services.sagemaker.endpoints import Endpoints
+from helpers.offline.services.sagemaker.deployments import Deployments
 from helpers.offline.services.sagemaker.fleet import Fleet, Running
 from helpers.offline.services.sagemaker.invocation_metrics import InvocationMetrics
 from helpers.offline.services.sagemaker.serving.container import Reply
@@ -20,16 +20,16 @@ TIMEOUT_S = 60.0
 
 
 class Invocations:
-    def __init__(self, kernel: Kernel, endpoints: Endpoints, metrics: InvocationMetrics, capture: Capture) -> None:
+    def __init__(self, kernel: Kernel, deployments: Deployments, metrics: InvocationMetrics, capture: Capture) -> None:
         self.kernel = kernel
-        self.endpoints = endpoints
+        self.deployments = deployments
         self.metrics = metrics
         self.capture = capture
 
     async def invoke(self, call: Call) -> Answer:
         began = time.perf_counter()
         name = unquote(call.path_parameters["EndpointName"])
-        fleet = self.endpoints.fleets.get((call.region, name))
+        fleet = self.deployments.fleets.get((call.region, name))
         if fleet is None:
             raise self._unknown(call, name)
         if len(call.body) > LARGEST_BODY:
@@ -94,17 +94,17 @@ class Invocations:
         return Answer(200 if reply.status == 204 else reply.status, headers, reply.body)
 
     def _unknown(self, call: Call, name: str) -> AwsError:
-        known = self.endpoints.store.endpoints(call.region).get(name)
+        known = self.deployments.store.endpoints(call.region).get(name)
         if known is not None and known.status not in ("Creating", "Failed"):  # after a restart it is loaded again
             return AwsError("ServiceUnavailable", f"Endpoint {name} of account {call.account_id} is not ready.", 503)
         return AwsError("ValidationError", f"Endpoint {name} of account {call.account_id} not found.")
 
     def _model_error(self, call: Call, name: str, running: Running, status: int, text: str, told: str) -> AwsError:
         group = f"/aws/sagemaker/Endpoints/{name}"
-        endpoint = self.endpoints.store.endpoints(call.region).get(name)
+        endpoint = self.deployments.store.endpoints(call.region).get(name)
         stream = ""
         if endpoint is not None:
-            output = self.endpoints.container_log(endpoint, running.variant.name)
+            output = self.deployments.container_log(endpoint, running.variant.name)
             stream = output.place[3]
             for line in told.splitlines():
                 output.add(line)
