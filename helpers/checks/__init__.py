@@ -14,8 +14,23 @@ from helpers.checks.exercise import (
     ____,
     call,
     exercise,
+    holds,
+    number,
     shown,
     wrong,
 )
 
-__all__ = ["Blank", "Exercise", "IncorrectError", "Outcome", "Verdict", "____", "call", "exercise", "shown", "wrong"]
+__all__ = [
+    "Blank",
+    "Exercise",
+    "IncorrectError",
+    "Outcome",
+    "Verdict",
+    "____",
+    "call",
+    "exercise",
+    "holds",
+    "number",
+    "shown",
+    "wrong",
+]

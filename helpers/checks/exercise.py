@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import html
 import inspect
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from numbers import Real
 from typing import Any, NoReturn, Self
 
 from helpers.workshop import explain
 
 LONGEST_VALUE_SHOWN = 60  # characters
+DEEPEST_BLANK = 6  # lists in lists in which a blank is looked for
 
 
 class BlankError(TypeError):
@@ -111,9 +114,37 @@ def call(name: str, function: object, *values: object) -> Any:
     return answer
 
 
+def holds(name: str, function: object, *values: object) -> bool:
+    """Whether the learner's function says true to `values`. Raises what `call` raises, and where it says neither."""
+    answer = call(name, function, *values)
+    try:
+        return bool(answer)
+    except BlankError:
+        raise
+    except Exception:
+        arguments = ", ".join(shown(value) for value in values)
+        wrong(f"{name}({arguments})", answer, "True or False is needed here.")
+
+
+def number(name: str, value: object, needed: str = "one number is needed here.") -> float:
+    """The value of a learner's variable as a float; whatever is no finite number is an incorrect answer."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        wrong(name, value, needed)
+    try:
+        plain = float(value)
+    except (OverflowError, ValueError):
+        wrong(name, value, needed)
+    if not math.isfinite(plain):
+        wrong(name, value, needed)
+    return plain
+
+
 def shown(value: object) -> str:
     """A value as a message shows it: one line, at most 60 characters."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a class of the learner's own, or a number with more digits than Python prints
+        text = f"a value of type {type(value).__name__}"
     return text if len(text) <= LONGEST_VALUE_SHOWN else text[: LONGEST_VALUE_SHOWN - 1] + "…"
 
 
@@ -204,9 +235,12 @@ class Exercise:
             return Verdict(Outcome.INCORRECT, f"{error}\nStuck? `{self.name}.hint()` helps.")
         except BlankError as error:
             return Verdict(Outcome.NOT_ATTEMPTED, str(error))
-        except Exception as error:
-            values = ", ".join(f"`{name}` = {shown(value)}" for name, value in answers.items() if name != "ws")
-            text = f"The check stopped with {type(error).__name__}: {shown(str(error))}. It looked at {values}."
+        except Exception:
+            seen = [f"`{name}` is {shown(value)} ({_kind(value)})" for name, value in answers.items() if name != "ws"]
+            text = (
+                f"This check can do nothing with what it found: {'; '.join(seen)}. Is each of them what the text above "
+                "asks for? What an earlier cell makes is right again when you run that cell again."
+            )
             return Verdict(Outcome.UNCHECKABLE, text)
 
 
@@ -261,11 +295,12 @@ def _still_blank(error: BaseException, source: str, variables: Mapping[str, obje
         return None
     blank = [name for name, value in variables.items() if not name.startswith("_") and any(_blanks(value))]
     if isinstance(error, NameError):
-        if not (named := _left_open(blank, variables)):
+        if explain.meant(error, variables) or not (named := _left_open(blank, variables)):
             return None
         return (
-            f"`{error.name}` is not defined. If a cell above makes it, that cell stopped or was not run: "
-            f"{_listed(named)} still blank. Replace ____ with your answer, then run the cells from there down to here."
+            f"`{error.name}` is not defined. Look at its spelling; if a cell above makes it, that cell stopped or was "
+            f"not run: {_listed(named)} still blank. Replace ____ with your answer, then run the cells from there down "
+            "to here."
         )
     used = list(explain.names_used(source, variables))
     suspects = [name for name in used if name in blank]
@@ -293,17 +328,25 @@ def _left_open(names: Iterable[str], variables: Mapping[str, object]) -> list[st
 explain.add(_still_blank)
 
 
-def _blanks(value: object) -> Iterator[bool]:
+def _blanks(value: object, depth: int = 0) -> Iterator[bool]:
     """True for each blank in `value`, looked for in lists, tuples, sets and dictionaries too."""
     if isinstance(value, Blank) or value is Ellipsis:
         yield True
+    elif depth == DEEPEST_BLANK:  # a list may hold itself
+        return
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _blanks(key)
-            yield from _blanks(item)
+            yield from _blanks(key, depth + 1)
+            yield from _blanks(item, depth + 1)
     elif isinstance(value, (list, tuple, set, frozenset)):
         for item in value:
-            yield from _blanks(item)
+            yield from _blanks(item, depth + 1)
+
+
+def _kind(value: object) -> str:
+    """What kind of value it is, with its article: "a DataFrame"."""
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """The exercises of lab 1: which columns may be features, how Firehose batches, and which lines are samples."""
 
-from helpers.checks.exercise import call, exercise, wrong
+from helpers.checks.exercise import exercise, holds, number, wrong
 from helpers.checks.exercise import summary as show_summary
 from helpers.fulfillment import COLUMNS, CONTEXT_COLUMNS, FEATURES
 
@@ -35,6 +35,8 @@ def features(chosen: object) -> str:
         list(chosen) if isinstance(chosen, (list, tuple, set)) else wrong("chosen", chosen, "a list is needed here.")
     )
     for name in names:
+        if not isinstance(name, str):
+            wrong("chosen", names, "a list of names is needed, each in quotes.")
         if name == "duration":
             wrong("chosen", names, "`duration` is what the model has to predict; it is known only at the end.")
         if name not in FEATURES:
@@ -54,14 +56,11 @@ def features(chosen: object) -> str:
     solution="objects_per_hour = 3600 / 1",
 )
 def batching(objects_per_hour: object) -> str:
-    try:
-        number = float(objects_per_hour)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        wrong("objects_per_hour", objects_per_hour, "a number is needed here.")
+    given = number("objects_per_hour", objects_per_hour, "a number is needed here.")
     expected = SECONDS_PER_HOUR / BUFFER_INTERVAL_S
-    if abs(number - 200 * SECONDS_PER_HOUR) < 1:
+    if abs(given - 200 * SECONDS_PER_HOUR) < 1:
         wrong("objects_per_hour", objects_per_hour, "that would be one object for each sample.")
-    if abs(number - expected) > 1:
+    if abs(given - expected) > 1:
         wrong("objects_per_hour", objects_per_hour, "find which limit is reached first, size or time, and count.")
     return "3,600 objects an hour instead of 720,000: that is what the buffer is for."
 
@@ -83,10 +82,10 @@ def stray(is_sample: object) -> str:
     with_context = A_SAMPLE + "," * len(CONTEXT_COLUMNS)
     with_gap = A_SAMPLE.replace(",388,", ",,")
     for line in (A_SAMPLE, with_context, with_gap):
-        if not call("is_sample", is_sample, line):
+        if not holds("is_sample", is_sample, line):
             wrong("is_sample", is_sample, f"it turns the sample {line!r} away.")
     for line in STRAY_LINES:
-        if call("is_sample", is_sample, line):
+        if holds("is_sample", is_sample, line):
             wrong("is_sample", is_sample, f"it lets {line!r} pass, which is no sample of {len(COLUMNS)} columns.")
     return "Nothing but samples gets through, and a sample with a gap still does."
 

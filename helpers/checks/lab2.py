@@ -1,12 +1,12 @@
 """Checks of lab 2: an honest split, the noise floor, medians of the right rows, hyperparameters in their ranges."""
 
 import math
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
-from helpers.checks.exercise import IncorrectError, exercise, wrong
+from helpers.checks.exercise import IncorrectError, exercise, number, wrong
 from helpers.checks.exercise import summary as show_summary
 from helpers.fulfillment import FEATURES, expected_duration
 
@@ -62,8 +62,7 @@ def split(train: object, validation: object, test: object, table: pd.DataFrame) 
     'floor_ms = rmse(expected_duration(validation), validation["duration"])',
 )
 def noise_floor(floor_ms: object, validation: pd.DataFrame) -> str:
-    if not isinstance(floor_ms, Real) or isinstance(floor_ms, bool):
-        wrong("floor_ms", floor_ms, "one number in milliseconds is needed.")
+    number("floor_ms", floor_ms, "one number in milliseconds is needed.")
     truth, actual = expected_duration(validation), validation["duration"]
     right = float(np.sqrt(np.mean((truth - actual) ** 2)))
     if math.isclose(floor_ms, right, rel_tol=1e-6):
@@ -92,6 +91,8 @@ def imputation(medians: object, train: pd.DataFrame, table: pd.DataFrame) -> str
     missing = [feature for feature in FEATURES if feature not in medians.index]
     if missing:
         raise IncorrectError(f"`medians` has no value for {', '.join(missing)}.")
+    if not pd.api.types.is_numeric_dtype(medians):
+        wrong("medians", medians, "each median must be a number.")
     given = medians[list(FEATURES)].astype(float)
     if np.allclose(given, train[list(FEATURES)].median()):
         return "They come from the training rows alone, so nothing of the other parts leaks into the model."
@@ -123,8 +124,7 @@ def hyperparameters(xgboost_hyperparameters: object) -> str:
             raise IncorrectError(f"`{name}` has no `{key}`.")
         value = xgboost_hyperparameters[key]
         shown = f"{name}['{key}']"
-        if isinstance(value, bool) or not isinstance(value, Real):
-            wrong(shown, value, "a number is needed.")
+        number(shown, value, "a number is needed.")
         if key != "eta" and not isinstance(value, Integral):
             wrong(shown, value, "a whole number is needed.")
         if not low <= value <= high:

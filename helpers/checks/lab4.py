@@ -1,11 +1,11 @@
 """Checks of lab 4: threshold and periods between noise and drift, the right events, a careful decision."""
 
 import math
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 
-from helpers.checks.exercise import IncorrectError, call, exercise, wrong
+from helpers.checks.exercise import IncorrectError, exercise, holds, number, wrong
 from helpers.checks.exercise import summary as show_summary
 
 FALSE_ALARMS = 0.001  # share of quiet periods that may be over the threshold
@@ -23,8 +23,7 @@ MISSED = 0.02  # share of drifted periods that may be within it
     "threshold_ms = -2500",
 )
 def threshold(threshold_ms: object, quiet_means: object, drifted_means: object) -> str:
-    if isinstance(threshold_ms, bool) or not isinstance(threshold_ms, Real) or not math.isfinite(threshold_ms):
-        wrong("threshold_ms", threshold_ms, "one number in milliseconds is needed.")
+    number("threshold_ms", threshold_ms, "one number in milliseconds is needed.")
     quiet, drifted = np.asarray(quiet_means, dtype=float), np.asarray(drifted_means, dtype=float)
     if threshold_ms > 0:
         wrong("threshold_ms", threshold_ms, "in peak season the predictions are too short: which sign has that error?")
@@ -140,7 +139,10 @@ def fits(event: dict, pattern: dict) -> bool:
 
 def _value_fits(value: object, allowed: object) -> bool:
     if isinstance(allowed, dict):
-        return isinstance(value, str) and "prefix" in allowed and value.startswith(allowed["prefix"])
+        prefix = allowed.get("prefix", "")
+        if not isinstance(prefix, str):
+            wrong("pattern[...]['prefix']", prefix, "a prefix is a text.")
+        return isinstance(value, str) and "prefix" in allowed and value.startswith(prefix)
     return value == allowed
 
 
@@ -165,8 +167,8 @@ def decision(is_better: object) -> str:
         (4900.0, 5000.0, True, "the new error is smaller by two percent"),
     )
     for new_ms, live_ms, expected, why in cases:
-        answer = call("is_better", is_better, new_ms, live_ms)
-        if bool(answer) != expected:
+        answer = holds("is_better", is_better, new_ms, live_ms)
+        if answer != expected:
             wrong(f"is_better({new_ms:.0f}, {live_ms:.0f})", answer, f"{why}.")
     return "It promotes what is better by enough, and leaves the rest alone."
 

@@ -5,6 +5,7 @@ traceback.
 """
 
 import ast
+import difflib
 import os
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from helpers.workshop.errors import WorkshopError
 
 Explainer = Callable[[BaseException, str, Mapping[str, object]], "str | None"]
 DEEPEST = 4  # functions that call functions of the notebook
+ALIKE = 0.85  # of 1: `treshold_ms` and `threshold_ms` have 0.96, `train` and `trains` 0.91, `test` and `best` 0.75
 
 _explainers: list[Explainer] = []
 
@@ -79,6 +81,12 @@ def _followed(names: list[str], variables: Mapping[str, object], seen: set[str],
             yield from _followed(list(value.__code__.co_names), variables, seen, depth - 1)
 
 
+def meant(error: NameError, variables: Mapping[str, object]) -> str | None:
+    """The name that stands there for certain and looks like the one that does not: a slip of the fingers."""
+    there = [name for name in variables if not name.startswith("_")]
+    return next(iter(difflib.get_close_matches(error.name or "", there, n=1, cutoff=ALIKE)), None)
+
+
 def _not_defined(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
     """A name that a cell above makes."""
     if not isinstance(error, NameError) or isinstance(error, UnboundLocalError) or error.name is None:
@@ -87,6 +95,11 @@ def _not_defined(error: BaseException, source: str, variables: Mapping[str, obje
         return (
             f"`{error.name}` is not defined, and this kernel is not connected yet. Run the lab's set-up cell first "
             "(ws = workshop.connect(lab=…)), then the cells below it: menu Run, Run All Above Selected Cell."
+        )
+    if like := meant(error, variables):
+        return (
+            f"`{error.name}` is not defined. Did you mean `{like}`? If not, run the cells from the top down to here "
+            "(menu Run, Run All Above Selected Cell): one of them may make it."
         )
     return (
         f"`{error.name}` is not defined. If a cell above makes it, that cell was not run, or it stopped: run the cells "

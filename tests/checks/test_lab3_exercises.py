@@ -56,6 +56,13 @@ def test_a_difference_that_is_no_number_is_not_let_pass():
     assert outcome(lab3.question, raised=raised, slower_ms="more") is Outcome.INCORRECT
 
 
+@pytest.mark.parametrize(("slower_ms", "why"), [(-3750.0, "sign"), (9250.0, "less the one")])
+def test_a_number_that_is_not_the_difference_is_told_why(slower_ms, why):
+    raised = [*FEATURES_ASKED[:6], 1850, *FEATURES_ASKED[7:]]
+    said = lab3.question.judge(KNOWN | {"raised": raised, "slower_ms": slower_ms})
+    assert said.outcome is Outcome.INCORRECT and why in said.message
+
+
 @pytest.mark.parametrize(("answer", "why"), [(0.2, "share"), (-20.0, "sign"), (25.0, "compare"), ("20 %", "number")])
 def test_a_wrong_worth_is_told_why(answer, why):
     verdict = lab3.worth.judge(KNOWN | {"better_percent": answer})

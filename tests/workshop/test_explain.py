@@ -24,13 +24,14 @@ def broken():
         "blank in a function": "prepared(3)",
         "derived": "import math\nmath.sqrt(twice)",
         "undefined beside a blank": "print(model)",
+        "misspelt beside a blank": "print(treshold_ms)",
         "blank error": "list(gap)",
         "stopped": "raise KeyboardInterrupt",
         "in vain": "raise TimeoutError('Waited 3 s for this: the alarm.')",
         "real": "1 / 0",
     }
     start = "from helpers.workshop import explain\nfrom helpers.checks import ____\nexplain.install()\n"
-    start += "gap = ____\ntwice = 2 * gap\nws = None\ndef prepared(x):\n    return float('1') + format(gap, '.1f')"
+    start += "gap = ____\ntwice = 2 * gap\nthreshold_ms = 1\nws = None\ndef prepared(x):\n    return float('1') + format(gap, '.1f')"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in (start, *cells.values())])
     options = ["--IPKernelApp.log_level=ERROR"]
     NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=60, extra_arguments=options).execute()
@@ -55,6 +56,11 @@ def test_what_was_made_out_of_a_blank_leads_to_the_blank_itself(broken):
 def test_a_name_that_is_missing_because_of_a_blank_leads_to_the_blank(broken):
     said = broken["undefined beside a blank"]
     assert said.startswith("`model` is not defined.") and "`gap` is still blank" in said
+
+
+def test_a_slip_of_the_fingers_is_told_as_one_even_beside_a_blank(broken):
+    said = broken["misspelt beside a blank"]
+    assert said.startswith("`treshold_ms` is not defined. Did you mean `threshold_ms`?") and "blank" not in said
 
 
 def test_a_blank_that_has_to_be_a_value_is_named(broken):
