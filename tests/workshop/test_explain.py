@@ -31,7 +31,8 @@ def broken():
         "real": "1 / 0",
     }
     start = "from helpers.workshop import explain\nfrom helpers.checks import ____\nexplain.install()\n"
-    start += "gap = ____\ntwice = 2 * gap\nthreshold_ms = 1\nws = None\ndef prepared(x):\n    return float('1') + format(gap, '.1f')"
+    start += "gap = ____\ntwice = 2 * gap\nthreshold_ms = 1\nws = None\n"
+    start += "def prepared(x):\n    return float('1') + format(gap, '.1f')"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in (start, *cells.values())])
     options = ["--IPKernelApp.log_level=ERROR"]
     NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=60, extra_arguments=options).execute()
