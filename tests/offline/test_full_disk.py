@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gzip
 import io
 import json
 import os
@@ -412,3 +413,24 @@ def test_a_job_that_cannot_keep_its_model_says_why_and_the_next_one_can(small_di
     sagemaker.create_training_job(**request)
     eventually(lambda: described("refused")["TrainingJobStatus"] != "InProgress", 60)
     assert described("refused")["TrainingJobStatus"] == "Completed", described("refused").get("FailureReason")
+
+
+def test_a_gzip_channel_larger_than_the_disk_fails_its_job_and_leaves_room_for_others(small_disk, start_offline):
+    offline = start_offline(small_disk / "workshop")
+    s3, iam, sagemaker = (offline.client(name) for name in ("s3", "iam", "sagemaker"))
+    s3.create_bucket(Bucket="full")
+    s3.put_object(Bucket="full", Key="train/bomb.csv.gz", Body=gzip.compress(bytes(64 << 20)))
+    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="full", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName="full", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    request = job_request("bomb", role, 1)
+    request["InputDataConfig"][0]["CompressionType"] = "Gzip"
+    sagemaker.create_training_job(**request)
+    accepted = 0
+    while (job := sagemaker.describe_training_job(TrainingJobName="bomb"))["TrainingJobStatus"] == "InProgress":
+        s3.put_object(Bucket="full", Key="other", Body=bytes(1000))
+        accepted += 1
+    assert job["FailureReason"] == "ClientError: Data download failed:Insufficient disk space"
+    assert accepted
+    s3.put_object(Bucket="full", Key="other", Body=bytes(2 << 20))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
 import shutil
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,6 +16,11 @@ from typing import Any
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.sagemaker import roles
 from helpers.offline.services.sagemaker.store import invalid
+
+FULL = "Insufficient disk space"
+KEPT_FREE_BYTES = 256 << 20  # of this machine's disk, so that S3 and the others can still write
+CHUNK_BYTES, LARGEST_STEP_BYTES = 1 << 20, 1 << 30
+CANNOT_COPY_RANGES = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +100,37 @@ def _manifest(content: bytes, uri: str) -> tuple[str, str, list[str]]:
     return bucket, prefix, names
 
 
-def download(kernel: Kernel, channel: dict[str, Any], folder: Path, host: int, hosts: int) -> None:
-    """Puts a host's share of the channel into `folder`: a link where the file system can, else a copy.
+def refuse_half_a_name(kernel: Kernel, source: dict[str, Any]) -> None:
+    """FastFile mode wants a whole object or folder. Raises AwsError."""
+    bucket, prefix = split_uri(source["S3Uri"])
+    if source["S3DataType"] != "S3Prefix" or not prefix or prefix.endswith("/"):
+        return
+    found = [entry.key for entry in kernel.ports.objects.list(bucket, prefix)]
+    if prefix not in found and not all(key.startswith(f"{prefix}/") for key in found):
+        raise invalid(
+            "Failed to download data. For FastFile mode, partial S3 prefix is not supported. S3 prefix has to end with "
+            "a full file or folder. Add a trailing '/' to the S3 prefix if it ends with a folder name that is also a "
+            "prefix for other folders."
+        )
+
+
+class Room:
+    """What is left of a host's ML storage volume, and of the disk that it really is."""
+
+    def __init__(self, folder: Path, volume_bytes: float = float("inf")) -> None:
+        self.folder = folder
+        self.left = volume_bytes
+
+    def take(self, size: int) -> None:
+        """Raises OSError ENOSPC in SageMaker's words where the volume, or this machine's disk, has no such room."""
+        self.left -= size
+        disk = shutil.disk_usage(self.folder)
+        if self.left < 0 or size > disk.free - min(KEPT_FREE_BYTES, disk.total // 20):
+            raise OSError(errno.ENOSPC, FULL)
+
+
+def download(kernel: Kernel, channel: dict[str, Any], folder: Path, room: Room, host: int, hosts: int) -> None:
+    """Puts a host's share of the channel into `folder`: copies, so that nothing a job does reaches S3's own files.
 
     Raises AwsError or OSError.
     """
@@ -106,13 +143,51 @@ def download(kernel: Kernel, channel: dict[str, Any], folder: Path, host: int, h
         target.parent.mkdir(parents=True, exist_ok=True)
         path = kernel.ports.objects.local_path(source.bucket, source.key)
         if channel.get("CompressionType") == "Gzip":
-            with gzip.open(path) as packed, target.with_name(target.name.removesuffix(".gz")).open("wb") as plain:
-                shutil.copyfileobj(packed, plain)
-            continue
+            unpack(path, target.with_name(target.name.removesuffix(".gz")), room)
+        else:
+            room.take(path.stat().st_size)
+            copy(path, target)
+
+
+def share(first: Path, folder: Path, room: Room) -> None:
+    """Gives another host of the same job the channel that the first one has: links where the file system can."""
+    for path in _files(first):
+        target = folder / path.relative_to(first)
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(path, target)
         except OSError:
+            room.take(path.stat().st_size)
             shutil.copyfile(path, target)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def copy(source: Path, target: Path) -> None:
+    """Of its own bytes; file systems that can (Btrfs, XFS) share them until one side is written. Raises OSError."""
+    if hasattr(os, "copy_file_range"):
+        with source.open("rb") as read, target.open("wb") as written:
+            try:
+                while os.copy_file_range(read.fileno(), written.fileno(), LARGEST_STEP_BYTES):
+                    continue
+                return
+            except OSError as error:
+                if error.errno not in CANNOT_COPY_RANGES:
+                    raise
+    shutil.copyfile(source, target)
+
+
+def unpack(source: Path, target: Path, room: Room) -> None:
+    """A gzip file, no further than there is room. Raises OSError."""
+    try:
+        with gzip.open(source) as packed, target.open("wb") as plain:
+            while chunk := packed.read(CHUNK_BYTES):
+                room.take(len(chunk))
+                plain.write(chunk)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise OSError(f"{target.name} cannot be decompressed: {error}") from None
 
 
 def inside(relative: str) -> str:

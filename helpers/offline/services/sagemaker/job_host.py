@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from helpers.offline.kernel import Kernel
 from helpers.offline.services.sagemaker import channels, images
@@ -17,6 +18,7 @@ from helpers.offline.services.sagemaker.job_processes import JobProcesses, Proce
 from helpers.offline.services.sagemaker.records import TrainingJob
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+DEFAULT_VOLUME_GB = 30
 GRACE_S = 120.0  # between SIGTERM and SIGKILL
 
 
@@ -42,12 +44,14 @@ class JobHost:
             folder.mkdir(parents=True)
         given = request.get("InputDataConfig", [])
         count = request["ResourceConfig"]["InstanceCount"]
+        mode = request["AlgorithmSpecification"].get("TrainingInputMode", "File")
+        volume_gb = request["ResourceConfig"].get("VolumeSizeInGB") or DEFAULT_VOLUME_GB
+        volume = channels.Room(self.directory, volume_gb << 30)
         for channel in given:
-            folder = self.directory / "input" / "data" / channel["ChannelName"]
-            channels.download(self.kernel, channel, folder, self.number, count)
+            is_streamed = channel.get("InputMode", mode) == "FastFile"
+            self._download(channel, channels.Room(self.directory) if is_streamed else volume, is_streamed)
         image = images.built_in(request["AlgorithmSpecification"]["TrainingImage"])
         assert image is not None
-        mode = request["AlgorithmSpecification"].get("TrainingInputMode", "File")
         documents = {
             "hyperparameters": request.get("HyperParameters", {}),
             "inputdataconfig": {entry["ChannelName"]: channels.configuration(entry, mode) for entry in given},
@@ -56,11 +60,24 @@ class JobHost:
                 "hosts": [f"algo-{number + 1}" for number in range(count)],
                 "threads": max(1, threads_of(request["ResourceConfig"]["InstanceType"]) // count),
                 "image_version": image.version,
-                "volume_gb": request["ResourceConfig"].get("VolumeSizeInGB", 30),
+                "volume_gb": volume_gb,
             },
         }
         for name, document in documents.items():
             (config / f"{name}.json").write_text(json.dumps(document))
+
+    def _download(self, channel: dict[str, Any], room: channels.Room, is_streamed: bool) -> None:
+        """From S3; what all hosts have, from the first one."""
+        source = channel["DataSource"]["S3DataSource"]
+        if is_streamed:
+            channels.refuse_half_a_name(self.kernel, source)
+        place = Path("input", "data", channel["ChannelName"])
+        folder = self.directory / place
+        if self.number and source.get("S3DataDistributionType") != "ShardedByS3Key":
+            channels.share(self.directory.with_name("algo-1") / place, folder, room)
+        else:
+            count = self.job.request["ResourceConfig"]["InstanceCount"]
+            channels.download(self.kernel, channel, folder, room, self.number, count)
 
     def start(self, algorithm: str) -> None:
         self.process = self.processes.start(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import shutil
@@ -118,8 +119,7 @@ class JobRun:
                 if "CheckpointConfig" in self.job.request:
                     job_checkpoints.download(self.kernel, self.job, host.directory / "checkpoints")
         except (AwsError, OSError, ValueError) as error:
-            text = error.message if isinstance(error, AwsError) else str(error)
-            raise JobFailed(f"ClientError: Data download failed:{text}") from None
+            raise JobFailed(f"ClientError: Data download failed:{_words(error)}") from None
 
     def _ask_role_for(self, channel: dict[str, Any]) -> None:
         found = channels.sources(self.kernel, channel)
@@ -231,6 +231,14 @@ class JobRun:
         for host in self.hosts:
             host.log.flush()
         self.changed(self.job)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, AwsError):
+        return error.message
+    if isinstance(error, OSError):
+        return channels.FULL if error.errno == errno.ENOSPC else error.strerror or str(error)
+    return str(error)
 
 
 def _reason(code: int, text: str) -> str:
