@@ -76,6 +76,13 @@ _REFUSALS = {
         ("InvalidSignatureException", ""),
     ),
     "expired": (("AccessDenied", "Request has expired"),) * 3,
+    "trailer": (
+        (
+            "MalformedTrailerError",
+            "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+        ),
+    )
+    * 3,
     "payload": (
         (
             "XAmzContentSHA256Mismatch",
@@ -138,7 +145,7 @@ def refusal(bad: BadSignature, protocol: str) -> AwsError:
     code, message = _REFUSALS[bad.kind][column]
     if bad.kind == "skewed" and not message:
         message = _skew_message(bad.detail)
-    return AwsError(code, message, 400 if code == "XAmzContentSHA256Mismatch" else 403)
+    return AwsError(code, message, 400 if bad.kind == "trailer" or code == "XAmzContentSHA256Mismatch" else 403)
 
 
 def _skew_message(timestamp: str) -> str:

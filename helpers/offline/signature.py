@@ -46,7 +46,7 @@ class Signed:
 
 
 class BadSignature(Exception):
-    """`kind` is one of: missing, incomplete, unsigned, mismatch, skewed, expired, payload."""
+    """`kind` is one of: missing, incomplete, unsigned, mismatch, skewed, expired, payload, trailer."""
 
     def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(f"{kind}: {detail}")
@@ -223,7 +223,8 @@ def is_chunked(headers: Mapping[str, str]) -> bool:
 class ChunkDecoder:
     """The uploaded bytes out of a chunked body that arrives in pieces; each signed chunk is verified as it ends.
 
-    What `feed` gives is to be trusted only once `finish` has returned. Both raise BadSignature mismatch or incomplete.
+    What `feed` gives is to be trusted only once `finish` has returned. Both raise BadSignature mismatch or incomplete,
+    `finish` also trailer, where a header that was announced for it did not come.
     """
 
     def __init__(self, signed: Signed, secret: str, headers: Mapping[str, str]) -> None:
@@ -231,6 +232,7 @@ class ChunkDecoder:
         self._is_signed = headers["x-amz-content-sha256"].startswith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
         self._key = signing_key(secret, signed.date, signed.region, signed.service)
         self._previous = signed.signature
+        self._announced = {name.strip().lower() for name in headers.get("x-amz-trailer", "").split(",")} - {""}
         self._rest = b""
         self._left = 0  # bytes of the current chunk that are still to come
         self._hash = hashlib.sha256()
@@ -278,6 +280,8 @@ class ChunkDecoder:
             text = "".join(f"{name}:{value}\n" for name, value in trailer.items())
             hashes = [hashlib.sha256(text.encode()).hexdigest()]
             _compare(self.signed, self._key, "AWS4-HMAC-SHA256-TRAILER", self._previous, hashes, said or "")
+        if not self._announced <= trailer.keys():
+            raise BadSignature("trailer")
         return trailer
 
     def _begin_chunk(self, line: bytes) -> None:

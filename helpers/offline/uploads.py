@@ -6,15 +6,16 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import functools
 import hashlib
 import hmac
 import uuid
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from helpers.offline import crc
 from helpers.offline.kernel import AwsError, Upload
 from helpers.offline.signature import BadSignature, ChunkDecoder
 
@@ -121,8 +122,7 @@ class Writer:
         self._file: BinaryIO | None = None
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256() if promised_sha256 is not None else None
-        names = [algorithm for algorithm in CHECKSUMS if algorithm in _algorithms(headers)]
-        self._checksums = {algorithm: CHECKSUMS[algorithm]() for algorithm in names}
+        self._checksums = {name: CHECKSUMS[name]() for name in algorithms(headers) & CHECKSUMS.keys()}
 
     def write(self, arrived: list[bytes]) -> None:
         """Raises OSError, BadSignature, AwsError EntityTooLarge."""
@@ -169,20 +169,17 @@ class Writer:
                 compare_checksum(name, said, one.digest())
 
 
-class _Crc32:
-    def __init__(self) -> None:
-        self.value = 0
-
-    def update(self, data: bytes) -> None:
-        self.value = zlib.crc32(data, self.value)
-
-    def digest(self) -> bytes:
-        return self.value.to_bytes(4, "big")
-
-
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html; the others (CRC-32C, CRC-64) are
-# kept as they were said.
-CHECKSUMS: dict[str, Callable[[], Any]] = {"crc32": _Crc32, "sha1": hashlib.sha1, "sha256": hashlib.sha256}
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+CHECKSUMS: dict[str, Callable[[], Any]] = {
+    "crc32": crc.Crc32,
+    "crc32c": crc.Crc32c,
+    "crc64nvme": crc.Crc64Nvme,
+    "sha1": hashlib.sha1,
+    "sha256": hashlib.sha256,
+    "sha512": hashlib.sha512,
+    "md5": functools.partial(hashlib.md5, usedforsecurity=False),
+}
+_NOT_HERE = ("xxhash64", "xxhash3", "xxhash128")
 
 
 def digest(algorithm: str, body: bytes) -> bytes:
@@ -195,22 +192,40 @@ def digest(algorithm: str, body: bytes) -> bytes:
 def compare_md5(headers: Mapping[str, str], received: bytes) -> None:
     """Raises AwsError InvalidDigest, BadDigest."""
     said = headers.get("content-md5")
-    if said is not None and not _is(said, received):
+    if said is None:
+        return
+    if (given := _decoded(said, len(received))) is None:
+        raise AwsError("InvalidDigest", "The Content-MD5 you specified was invalid.")
+    if not hmac.compare_digest(given, received):
         raise AwsError("BadDigest", "The Content-MD5 you specified did not match what we received.")
 
 
 def compare_checksum(algorithm: str, said: str, received: bytes) -> None:
-    """Raises AwsError InvalidDigest, BadDigest."""
-    if not _is(said, received):
+    """Raises AwsError InvalidRequest, BadDigest."""
+    if (given := _decoded(said, len(received))) is None:
+        raise AwsError("InvalidRequest", f"Value for x-amz-checksum-{algorithm} header is invalid.")
+    if not hmac.compare_digest(given, received):
         raise AwsError("BadDigest", f"The {algorithm.upper()} you specified did not match the calculated checksum.")
 
 
-def _algorithms(headers: Mapping[str, str]) -> set[str]:
-    """Of the checksums that the request gives, announces for its trailer, or asks for."""
-    named = {name for name in headers if name.startswith("x-amz-checksum-")}
-    named |= {name.strip().lower() for name in headers.get("x-amz-trailer", "").split(",")}
-    asked = headers.get("x-amz-sdk-checksum-algorithm", "").lower()
-    return {name.removeprefix("x-amz-checksum-") for name in named} | {asked}
+def check_algorithms(headers: Mapping[str, str]) -> None:
+    """Raises AwsError where the request names a checksum that is none, or none that is known here."""
+    for name in algorithms(headers) - CHECKSUMS.keys():
+        if name in _NOT_HERE:
+            raise AwsError("NotImplemented", f"The offline AWS's S3 does not compute {name.upper()} checksums.", 501)
+        raise AwsError(
+            "InvalidRequest",
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+            "[CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]",
+        )
+
+
+def algorithms(headers: Mapping[str, str]) -> set[str]:
+    """Of the checksums that the request gives, announces for its trailer, or asks for; in lower case."""
+    said = {*headers, *(name.strip().lower() for name in headers.get("x-amz-trailer", "").split(","))}
+    named = {name.removeprefix("x-amz-checksum-") for name in said if name.startswith("x-amz-checksum-")}
+    asked = [headers.get(f"x-amz-{whose}checksum-algorithm", "").lower() for whose in ("sdk-", "")]
+    return (named - {"type", "mode", "algorithm"}) | {name for name in asked if name}
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:
@@ -220,11 +235,13 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
         left = left[file.write(left) :]
 
 
-def _is(said: str, digest: bytes) -> bool:
+def _decoded(said: str, size: int) -> bytes | None:
+    """None where it is not so many bytes as base64."""
     try:
-        return hmac.compare_digest(base64.b64decode(said, validate=True), digest)
+        given = base64.b64decode(said, validate=True)
     except binascii.Error:
-        raise AwsError("InvalidDigest", "The Content-MD5 or checksum value that you specified is not valid.") from None
+        return None
+    return given if len(given) == size else None
 
 
 def _base64(digest: bytes) -> str:

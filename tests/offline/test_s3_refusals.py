@@ -28,11 +28,30 @@ def test_names_that_no_bucket_may_have(s3, name):
         ({"ContentMD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}, "The Content-MD5 you specified did not match what we received."),
         ({"ChecksumSHA256": "A" * 43 + "="}, "The SHA256 you specified did not match the calculated checksum."),
         ({"ChecksumCRC32": "AAAAAA=="}, "The CRC32 you specified did not match the calculated checksum."),
+        ({"ChecksumCRC32C": "AAAAAA=="}, "The CRC32C you specified did not match the calculated checksum."),
+        ({"ChecksumCRC64NVME": "AAAAAAAAAAA="}, "The CRC64NVME you specified did not match the calculated checksum."),
+        ({"ChecksumSHA512": "A" * 86 + "=="}, "The SHA512 you specified did not match the calculated checksum."),
     ],
 )
 def test_bytes_that_are_not_what_was_said_are_not_kept(s3, bucket, said, message):
     assert refused(s3.put_object, Bucket=bucket, Key="torn", Body=b"1", **said) == ("BadDigest", message)
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+@pytest.mark.parametrize("said", ["AAAA", "not base64", "A" * 43 + "="])
+def test_a_checksum_that_is_none_is_refused(s3, bucket, said):
+    answer = refused(s3.put_object, Bucket=bucket, Key="torn", Body=b"1", ChecksumCRC32C=said)
+    assert answer == ("InvalidRequest", "Value for x-amz-checksum-crc32c header is invalid.")
+
+
+def test_checksums_that_are_not_computed_here_are_refused_by_name(s3, bucket):
+    sentence = "The offline AWS's S3 does not compute XXHASH3 checksums."
+    put = refused(s3.put_object, Bucket=bucket, Key="torn", Body=b"1", ChecksumXXHASH3="A" * 11 + "=")
+    begun = refused(s3.create_multipart_upload, Bucket=bucket, Key="torn", ChecksumAlgorithm="XXHASH3")
+    assert put == begun == ("NotImplemented", sentence)
+    code, message = refused(s3.create_multipart_upload, Bucket=bucket, Key="torn", ChecksumAlgorithm="CRC31")
+    assert code == "InvalidRequest"
+    assert message.startswith("Checksum algorithm provided is unsupported. Please try again with any of the valid types")
 
 
 def test_a_key_has_at_most_1024_bytes(s3, bucket):

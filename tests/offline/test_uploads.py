@@ -78,18 +78,53 @@ def test_what_boto3_puts_is_what_it_gets(offline, bucket, body, options):
     assert is_nothing_left(offline)
 
 
-@pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256"])
-def test_a_checksum_that_is_asked_for_is_computed_and_one_that_is_said_is_compared(offline, bucket, body, algorithm):
-    client = offline.client("s3")
-    answer = client.put_object(Bucket=bucket, Key="sum", Body=body, ChecksumAlgorithm=algorithm)
-    digest = zlib.crc32(body).to_bytes(4, "big") if algorithm == "CRC32" else hashlib.new(algorithm, body).digest()
-    assert answer[f"Checksum{algorithm}"] == base64.b64encode(digest).decode()
+def digest_of(algorithm, data):
+    """As the algorithms are defined, bit by bit where no library has them."""
+    if algorithm in ("SHA1", "SHA256", "SHA512", "MD5"):
+        return hashlib.new(algorithm, data).digest()
+    if algorithm == "CRC32":
+        return zlib.crc32(data).to_bytes(4, "big")
+    bits, polynomial = {"CRC32C": (32, 0x82F63B78), "CRC64NVME": (64, 0x9A6C9329AC4BC9B5)}[algorithm]
+    value = (1 << bits) - 1
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = (value >> 1) ^ (polynomial if value & 1 else 0)
+    return (value ^ ((1 << bits) - 1)).to_bytes(bits // 8, "big")
+
+
+ALGORITHMS = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5"]
+
+
+@pytest.mark.parametrize("size", [9, 70_001, uploads.STREAMED_FROM_BYTES + 77])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_checksum_is_kept_if_it_is_right_and_nothing_is_if_it_is_wrong(offline, bucket, body, algorithm, size):
+    """Each size goes another way: in memory, in memory through numpy, in a file."""
+    client, sent = offline.client("s3"), body[:size]
+    right = digest_of(algorithm, sent)
+    member = f"Checksum{algorithm}"
+    said = base64.b64encode(right).decode()
+    answer = client.put_object(Bucket=bucket, Key="sum", Body=sent, **{member: said})
+    assert answer[member] == said
+    assert client.head_object(Bucket=bucket, Key="sum", ChecksumMode="ENABLED")[member] == said
     with pytest.raises(ClientError, match="BadDigest"):
-        wrong = base64.b64encode(bytes(len(digest))).decode()
-        client.put_object(Bucket=bucket, Key="sum-of-another", Body=body, **{f"Checksum{algorithm}": wrong})
+        wrong = base64.b64encode(bytes([right[0] ^ 1]) + right[1:]).decode()
+        client.put_object(Bucket=bucket, Key="sum-of-another", Body=sent, **{member: wrong})
     with pytest.raises(ClientError, match="NoSuchKey"):
         stored(offline, bucket, "sum-of-another")
+    upload = client.create_multipart_upload(Bucket=bucket, Key="parts-with-sums")["UploadId"]
+    place = {"Bucket": bucket, "Key": "parts-with-sums", "UploadId": upload, "PartNumber": 1}
+    assert client.upload_part(**place, Body=sent, **{member: said})[member] == said
+    with pytest.raises(ClientError, match="BadDigest"):
+        client.upload_part(**place | {"PartNumber": 2}, Body=sent, **{member: wrong})
+    assert len(client.list_parts(Bucket=bucket, Key="parts-with-sums", UploadId=upload)["Parts"]) == 1
     assert is_nothing_left(offline)
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256"])  # what botocore computes without awscrt
+def test_a_checksum_that_is_asked_for_is_computed(offline, bucket, body, algorithm):
+    answer = offline.client("s3").put_object(Bucket=bucket, Key="asked", Body=body, ChecksumAlgorithm=algorithm)
+    assert answer[f"Checksum{algorithm}"] == base64.b64encode(digest_of(algorithm, body)).decode()
 
 
 def test_a_wrong_content_md5_is_refused(offline, bucket, body):
@@ -163,27 +198,33 @@ def test_signed_chunks_are_verified_as_they_arrive(offline, bucket, body, change
     assert is_nothing_left(offline)
 
 
-@pytest.mark.parametrize("is_right", [True, False])
-def test_a_trailing_checksum_of_unsigned_chunks_is_compared(offline, bucket, body, is_right):
-    url = f"{offline.endpoint_url}/{bucket}/trailer-{is_right}"
+@pytest.mark.parametrize("size", [1_000, uploads.STREAMED_FROM_BYTES + 77])
+@pytest.mark.parametrize("trailer", ["right", "wrong", "missing"])
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+def test_a_trailing_checksum_of_unsigned_chunks_is_compared(offline, bucket, body, algorithm, trailer, size):
+    key, sent = f"trailer-{algorithm}-{trailer}-{size}", body[:size]
+    url, name = f"{offline.endpoint_url}/{bucket}/{key}", f"x-amz-checksum-{algorithm.lower()}"
     announced = {
-        "x-amz-trailer": "x-amz-checksum-crc32",
-        "x-amz-decoded-content-length": str(SIZE),
+        "x-amz-trailer": name,
+        "x-amz-decoded-content-length": str(size),
         "content-encoding": "aws-chunked",
     }
     headers = signed(offline, url, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", announced)
-    crc = base64.b64encode((zlib.crc32(body) ^ (not is_right)).to_bytes(4, "big"))
-    sent = b"".join(
-        b"%x\r\n%s\r\n" % (len(body[at : at + 65_536]), body[at : at + 65_536]) for at in range(0, SIZE, 65_536)
-    )
-    answer = requests.put(
-        url, data=sent + b"0\r\nx-amz-checksum-crc32:" + crc + b"\r\n\r\n", headers=headers, timeout=30
-    )
-    if is_right:
+    digest = digest_of(algorithm, sent)
+    said = base64.b64encode(digest if trailer == "right" else bytes(len(digest)))
+    end = b"" if trailer == "missing" else b"%s:%s\r\n" % (name.encode(), said)
+    chunks = [sent[at : at + 65_536] for at in range(0, size, 65_536)]
+    whole = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n" + end + b"\r\n"
+    answer = requests.put(url, data=whole, headers=headers, timeout=30)
+    if trailer == "right":
         assert answer.status_code == 200, answer.text
-        assert stored(offline, bucket, "trailer-True")["Body"].read() == body
+        assert stored(offline, bucket, key)["Body"].read() == sent
     else:
-        assert (answer.status_code, "BadDigest" in answer.text) == (400, True)
+        code = {"wrong": "BadDigest", "missing": "MalformedTrailerError"}[trailer]
+        assert (answer.status_code, f"<Code>{code}</Code>" in answer.text) == (400, True), answer.text
+        with pytest.raises(ClientError, match="NoSuchKey"):
+            stored(offline, bucket, key)
+    assert is_nothing_left(offline)
 
 
 def test_a_length_that_was_not_sent_is_refused(offline, bucket, body):

@@ -24,7 +24,7 @@ OPERATIONS: dict[str, Support] = {
     "GetBucketLocation": Support("real"),
     "ListObjects": Support("real"),
     "ListObjectsV2": Support("real"),
-    "PutObject": Support("real"),
+    "PutObject": Support("real", "checksums of every kind but XXHASH are verified, in headers and in trailers"),
     "GetObject": Support("real"),
     "HeadObject": Support("real"),
     "DeleteObject": Support("real"),
@@ -74,8 +74,10 @@ _KEPT_ONE_BY_ONE = ("PutObject", "CopyObject", "DeleteObject", "CompleteMultipar
 
 def install(kernel: Kernel) -> None:
     from moto.iam.access_control import PermissionResult
+    from moto.s3 import models, responses
     from moto.s3.models import FakeBucket
 
+    models.compute_checksum = responses.compute_checksum = requests.compute_checksum
     # Policies are the authoriser's; moto's own evaluation knows no conditions.
     FakeBucket.get_permission = lambda self, action, resource: PermissionResult.PERMITTED
     keep_objects_in_files(kernel.workspace.dir / "objects")
@@ -88,6 +90,7 @@ def install(kernel: Kernel) -> None:
     kernel.hot("s3", "UploadPart", upload_part, blocking=True)
     kernel.hot("s3", "CreateBucket", create_bucket, blocking=True)
     kernel.hot("s3", "PutBucketPolicy", put_bucket_policy, blocking=True)
+    kernel.hot("s3", "CreateMultipartUpload", create_multipart_upload, blocking=True)
     kernel.hot("s3", "CompleteMultipartUpload", complete_multipart_upload, blocking=True)
 
     def note_object(call: Call) -> None:
@@ -128,6 +131,11 @@ def create_bucket(call: Call) -> Answer:
 
 def put_bucket_policy(call: Call) -> Answer:
     requests.check_policy(call.body, call.path_parameters["Bucket"])
+    return fallthrough.ask_moto(call)
+
+
+def create_multipart_upload(call: Call) -> Answer:
+    uploads.check_algorithms(call.headers)
     return fallthrough.ask_moto(call)
 
 

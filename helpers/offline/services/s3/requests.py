@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
 import json
@@ -85,12 +86,22 @@ def check_upload_exists(call: Call) -> None:
 
 def check_bytes(call: Call) -> None:
     """A body that came as a whole, against what its headers say; one in a file was checked while it arrived."""
+    headers = call.headers
+    uploads.check_algorithms(headers)
+    given = [name for name in uploads.CHECKSUMS if f"x-amz-checksum-{name}" in headers]
     if call.upload is None:
-        headers = call.headers
         uploads.compare_md5(headers, hashlib.md5(call.body, usedforsecurity=False).digest())
-        for name in uploads.CHECKSUMS:
-            if (said := headers.get(f"x-amz-checksum-{name}")) is not None:
-                uploads.compare_checksum(name, said, uploads.digest(name, call.body))
+        for name in given:
+            said = headers[f"x-amz-checksum-{name}"]
+            uploads.compare_checksum(name, said, uploads.digest(name, call.body))
+    if given and "x-amz-sdk-checksum-algorithm" not in headers:  # else moto would not keep it
+        call.headers = {**headers, "x-amz-sdk-checksum-algorithm": given[0].upper()}
+
+
+def compute_checksum(body: bytes, algorithm: str, encode_base64: bool = True) -> bytes:
+    """In the place of moto's, which takes CRC-32 for what it does not know."""
+    digest = uploads.digest(algorithm.lower(), body)
+    return base64.b64encode(digest) if encode_base64 else digest
 
 
 def malformed(message: str) -> AwsError:
