@@ -84,10 +84,10 @@ ANSWERS = {  # model, request, content type of the answer, its text as a pattern
     "selectable: rows are lines": ("binary selected", {"Body": f"{ROW}\n{ROW}"}, CSV_OUT, r"[^\n]+\n[^\n]+"),
     "selectable: JSON": (
         "softmax selected", {"Accept": JSON}, JSON,
-        r'{"predictions": \[{"predicted_label": [012], "labels": \[0, 1, 2\], "probability": NaN, .*}\]}'),
+        r'{"predictions": \[{"predicted_label": [012]\.0, "labels": \[0, 1, 2\], .*"probability": NaN.*}\]}'),
     "selectable: JSON Lines, an object a line": (
         "softprob selected", {"Accept": LINES, "Body": f"{ROW}\n{ROW}"}, LINES,
-        r'{"predicted_label": [012], .*}\n{"predicted_label": [012], .*}'),
+        r'{"predicted_label": [012], .*}\n{"predicted_label": [012], .*}\n'),
     "selectable: a key that the objective does not have is nan": (
         "regression selected", {}, CSV_OUT, rf"{NUMBER},nan"),
     "linear learner: a score": ("linear", {}, JSON, r'{"predictions": \[{"score": 0\.5}\]}'),

@@ -10,7 +10,6 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import xgboost
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import random as random_sparse
@@ -19,6 +18,7 @@ from helpers.offline.services.sagemaker.algorithms import xgboost_data
 from helpers.offline.services.sagemaker.algorithms.errors import UserError
 from helpers.offline.services.sagemaker.algorithms.job_directory import JobDirectory
 from helpers.offline.services.sagemaker.algorithms.recordio import read_file
+from tests.offline.sagemaker.record_message import record_class
 
 ACCEPTED = {
     "csv": ("csv", "text/csv"),
@@ -213,42 +213,6 @@ def parquet(**columns) -> bytes:
 def test_what_is_no_parquet_of_numbers_fails(directory, content):
     with pytest.raises(UserError, match=r"^Failed to load parquet data with exception:\n"):
         matrix(directory({"a.parquet": content}, "parquet"))
-
-
-def record_class():
-    """The message Record of the developer guide, built with Google's own library."""
-    file = descriptor_pb2.FileDescriptorProto(name="record.proto", package="aialgs.data", syntax="proto2")
-    fields = descriptor_pb2.FieldDescriptorProto
-
-    def add(message, name, number, kind, label=fields.LABEL_OPTIONAL, type_name=None, packed=False):
-        field = message.field.add(name=name, number=number, type=kind, label=label, type_name=type_name)
-        if packed:
-            field.options.packed = True
-
-    tensors = {"Float32": (2, fields.TYPE_FLOAT), "Float64": (3, fields.TYPE_DOUBLE), "Int32": (7, fields.TYPE_INT32)}
-    for kind, (_, of) in tensors.items():
-        message = file.message_type.add(name=f"{kind}Tensor")
-        for name, number, type_ in (
-            ("values", 1, of),
-            ("keys", 2, fields.TYPE_UINT64),
-            ("shape", 3, fields.TYPE_UINT64),
-        ):
-            add(message, name, number, type_, fields.LABEL_REPEATED, packed=True)
-    value = file.message_type.add(name="Value")
-    for kind, (number, _) in tensors.items():
-        add(value, f"{kind.lower()}_tensor", number, fields.TYPE_MESSAGE, type_name=f".aialgs.data.{kind}Tensor")
-    record = file.message_type.add(name="Record")
-    for name, number in (("features", 1), ("label", 2)):
-        entry = record.nested_type.add(name=f"{name.title()}Entry")
-        entry.options.map_entry = True
-        add(entry, "key", 1, fields.TYPE_STRING)
-        add(entry, "value", 2, fields.TYPE_MESSAGE, type_name=".aialgs.data.Value")
-        entry_name = f".aialgs.data.Record.{name.title()}Entry"
-        add(record, name, number, fields.TYPE_MESSAGE, fields.LABEL_REPEATED, entry_name)
-    add(record, "uid", 3, fields.TYPE_STRING)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("aialgs.data.Record"))
 
 
 def recordio(rows, kind="float32_tensor", columns=None) -> bytes:

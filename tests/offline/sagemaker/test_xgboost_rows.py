@@ -33,11 +33,10 @@ def test_one_and_many_rows_are_predicted_as_by_inplace_predict(objective, booste
     model = xgboost.train(settings, xgboost.DMatrix(rows, target), num_boost_round=5)
     for part in (rows[:1], rows[:3], rows[3:19].copy()):
         assert xgboost_rows.is_for_few(part)
-        for kind in ("value", "margin"):
-            expected = model.inplace_predict(part, predict_type=kind, validate_features=False)
-            got = xgboost_rows.predict(model, part, kind)
-            assert got.dtype == expected.dtype and got.shape == expected.shape
-            numpy.testing.assert_array_equal(got, expected)
+        expected = model.inplace_predict(part, validate_features=False)
+        got = xgboost_rows.predict(model, part)
+        assert got.dtype == expected.dtype and got.shape == expected.shape
+        numpy.testing.assert_array_equal(got, expected)
 
 
 def test_a_linear_booster_is_served_too(rows):
@@ -59,4 +58,4 @@ def test_what_is_no_table_of_few_float32_rows_is_left_to_the_python_interface(ro
 def test_an_error_says_what_xgboost_says(rows):
     with pytest.raises(xgboost.core.XGBoostError, match="columns"):
         model = xgboost.train({"nthread": 1}, xgboost.DMatrix(rows, numpy.arange(len(rows))), num_boost_round=2)
-        xgboost_rows.predict(model, numpy.zeros((1, 9), "float32"), "value")
+        xgboost_rows.predict(model, numpy.zeros((1, 9), "float32"))

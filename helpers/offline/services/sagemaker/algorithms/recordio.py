@@ -6,7 +6,7 @@ Source: the developer guide, "Common data formats for training" (the framing and
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,36 +31,49 @@ def read(files: Sequence[Path]) -> tuple[Any, Any]:
     """
     import numpy
 
-    found = [(_tensor(record, _FEATURES), _tensor(record, _LABEL)) for path in files for record in records(path)]
-    if not found:
-        raise ValueError("there is no record")
-    if not all(label.values for _, label in found):
+    found = [record for path in files for record in records(path)]
+    labels = [_tensor(record, _LABEL).values for record in found]
+    if not all(labels):
         raise ValueError("a record has no label")
-    labels = numpy.array([label.values[0] for _, label in found], dtype="float32")
-    if found[0][0].keys is not None:
-        return _sparse([features for features, _ in found]), labels
-    if len({len(features.values) for features, _ in found}) != 1:
+    return features(found), numpy.array([label[0] for label in labels], dtype="float32")
+
+
+def features(found: Iterable[bytes]) -> Any:
+    """Of records without their frames, as `read` returns it. Raises ValueError."""
+    import numpy
+
+    rows = [_tensor(record, _FEATURES) for record in found]
+    if not rows:
+        raise ValueError("there is no record")
+    if rows[0].keys is not None:
+        return _sparse(rows)
+    if len({len(row.values) for row in rows}) != 1:
         raise ValueError("records of different lengths")
-    return numpy.array([features.values for features, _ in found], dtype="float32"), labels
+    return numpy.array([row.values for row in rows], dtype="float32")
 
 
 def read_file(path: Path) -> Any:
     """A dense table, label first; what a sparse record does not name is 0. Raises ValueError."""
     import numpy
 
-    features, labels = read([path])
-    dense = features if isinstance(features, numpy.ndarray) else features.toarray()
+    found, labels = read([path])
+    dense = found if isinstance(found, numpy.ndarray) else found.toarray()
     return numpy.column_stack([labels, dense]).astype("float32", copy=False)
 
 
 def records(path: Path) -> Iterator[bytes]:
-    data, position = path.read_bytes(), 0
+    return records_of(path.read_bytes())
+
+
+def records_of(data: bytes) -> Iterator[bytes]:
+    """Without their frames. Raises ValueError."""
+    position = 0
     while position < len(data):
         if position + 8 > len(data):
             raise ValueError("a record is cut off")
         magic, length = struct.unpack_from("<II", data, position)
         if magic != MAGIC or position + 8 + length > len(data):
-            raise ValueError("the file does not consist of RecordIO records")
+            raise ValueError("the data does not consist of RecordIO records")
         yield data[position + 8 : position + 8 + length]
         position += 8 + (length + 3) // 4 * 4
 

@@ -1,4 +1,4 @@
-"""The XGBoost container's /invocations: CSV in, one number a line out; JSON and selectable inference on request.
+"""The XGBoost container's /invocations: CSV, libsvm or RecordIO in; one number a line, JSON or a selection out.
 
 Source: aws/sagemaker-xgboost-container, algorithm_mode/serve.py and serve_utils.py, encoder.py.
 """
@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
-from typing import Any, Literal
+from typing import Any
 
 import numpy
+from scipy.sparse import csr_matrix
 
+from helpers.offline.services.sagemaker.serving import recordio_messages, xgboost_selection
 from helpers.offline.services.sagemaker.serving.container import LoadError, Reply, crash, refusal
 
 CONTENT_TYPES = (
     *("csv", "libsvm", "parquet", "recordio-protobuf", "text/csv", "text/libsvm", "text/x-libsvm"),
     *("application/x-parquet", "application/x-recordio-protobuf"),
 )
-ACCEPTS = ("text/csv", "application/json", "application/jsonlines", "application/x-recordio-protobuf")
+ACCEPTS = ("application/json", "application/jsonlines", "application/x-recordio-protobuf", "text/csv")
 _CSV_OUT = "text/csv; charset=utf-8"
 
 
@@ -37,15 +40,12 @@ class XGBoostContainer:
         self.has_trees: bool = config["gradient_booster"]["name"] != "gblinear"
         self.objective: str = config["objective"]["name"]
         self.classes = max(int(config["learner_model_param"]["num_class"]), 2)
-        self.output = [name for name in environment.get("SAGEMAKER_INFERENCE_OUTPUT", "").split(",") if name]
+        self.selected = xgboost_selection.keys_of(environment)
         self.default_accept = environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")
 
     def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> Reply:
         if not body:
             return Reply(204, "", b"")
-        wanted = self._accepted(accept)
-        if isinstance(wanted, Reply):
-            return wanted
         rows = _rows(body, content_type)
         if isinstance(rows, Reply):
             return rows
@@ -53,8 +53,11 @@ class XGBoostContainer:
             predicted = self._predict(rows)
         except Exception as error:
             return refusal(400, f"Unable to evaluate payload provided: {error}")
-        if self.output:
-            return self._selected(rows, predicted, wanted)
+        wanted = self._accepted(accept)
+        if isinstance(wanted, Reply):
+            return wanted
+        if self.selected is not None:
+            return self._select(predicted, self.selected, wanted)
         if wanted == "text/csv":
             lines = predicted.tolist()
             if predicted.ndim > 1:
@@ -65,94 +68,49 @@ class XGBoostContainer:
             return Reply(200, "application/json", json.dumps({"predictions": scores}).encode())
         return crash(f"{wanted} is not supported without SAGEMAKER_INFERENCE_OUTPUT.")
 
+    def _select(self, predicted: numpy.ndarray, keys: list[str], accept: str) -> Reply:
+        try:
+            items = xgboost_selection.select(predicted, keys, self.objective, self.classes)
+            body = xgboost_selection.encode(items, keys, accept)
+        except Exception as error:
+            return refusal(500, str(error))
+        return Reply(200, _CSV_OUT if accept == "text/csv" else accept, body)
+
     def _accepted(self, accept: str | None) -> str | Reply:
         wanted = (accept or "").partition(";")[0].strip()
         if wanted in ("", "*/*"):
-            wanted = self.default_accept
-        if wanted == "csv":
-            wanted = "text/csv"
-        if wanted not in ACCEPTS:
+            return self.default_accept
+        if wanted.lower() not in ACCEPTS:
             return refusal(
-                406,
-                f"Accept type {wanted} is not supported. Please use supported accept types: {list(ACCEPTS)}",
+                406, f"Accept type {wanted} is not supported. Please use supported accept types: {list(ACCEPTS)}."
             )
-        return wanted
+        return wanted.lower()
 
-    def _predict(self, rows: numpy.ndarray, *, margin: bool = False) -> numpy.ndarray:
-        if rows.shape[1] < self.features:
-            missing = numpy.full((rows.shape[0], self.features - rows.shape[1]), numpy.nan, numpy.float32)
-            rows = numpy.concatenate([rows, missing], axis=1)
-        if rows.shape[1] > self.features:
-            import xgboost
+    def _predict(self, rows: Any) -> numpy.ndarray:
+        """`rows`: an array, or a sparse matrix where what is not named is missing."""
+        import xgboost
 
-            self.boosters[0].predict(xgboost.DMatrix(rows, nthread=1), validate_features=False)
-        results = [self._predict_with(booster, rows, "margin" if margin else "value") for booster in self.boosters]
+        is_sparse = not isinstance(rows, numpy.ndarray)
+        if is_sparse or rows.shape[1] > self.features:  # the latter is refused in XGBoost's words
+            matrix = xgboost.DMatrix(rows, nthread=1)
+            results = [booster.predict(matrix, validate_features=False) for booster in self.boosters]
+        else:
+            if rows.shape[1] < self.features:
+                missing = numpy.full((rows.shape[0], self.features - rows.shape[1]), numpy.nan, numpy.float32)
+                rows = numpy.concatenate([rows, missing], axis=1)
+            results = [self._predict_with(booster, rows) for booster in self.boosters]
         return results[0] if len(results) == 1 else numpy.mean(results, axis=0)
 
-    def _predict_with(self, booster: Any, rows: numpy.ndarray, kind: Literal["value", "margin"]) -> numpy.ndarray:
+    def _predict_with(self, booster: Any, rows: numpy.ndarray) -> numpy.ndarray:
         from helpers.offline.services.sagemaker.serving import xgboost_rows
 
         if not self.has_trees:  # such models are not predicted in place
             import xgboost
 
-            matrix = xgboost.DMatrix(rows, nthread=1)
-            return booster.predict(matrix, output_margin=kind == "margin", validate_features=False)
+            return booster.predict(xgboost.DMatrix(rows, nthread=1), validate_features=False)
         if xgboost_rows.is_for_few(rows):
-            return xgboost_rows.predict(booster, rows, kind)
-        return booster.inplace_predict(rows, predict_type=kind, validate_features=False)
-
-    # --- Selectable inference -----------------------------------------------------------------------------------------
-
-    def _selected(self, rows: numpy.ndarray, predicted: numpy.ndarray, wanted: str) -> Reply:
-        raw = self._predict(rows, margin=True)
-        items = [self._item(predicted[row], raw[row]) for row in range(len(rows))]
-        if wanted == "application/json":
-            return Reply(200, wanted, json.dumps({"predictions": items}).encode())
-        if wanted == "application/jsonlines":
-            return Reply(200, wanted, "\n".join(json.dumps(item) for item in items).encode())
-        if wanted != "text/csv":
-            return crash(f"{wanted} is not supported offline.")
-        lines = [",".join(_cell(item[name]) for name in self.output) for item in items]
-        return Reply(200, _CSV_OUT, "\n".join(lines).encode())
-
-    def _item(self, predicted: Any, raw: Any) -> dict[str, Any]:
-        known: dict[str, Any] = {}
-        if self.objective.startswith("binary:"):
-            probability = float(predicted)
-            score = float(raw)
-            is_logistic = self.objective == "binary:logistic"
-            known = {
-                "predicted_label": int(probability > 0.5 if is_logistic else score > 0),
-                "labels": [0, 1],
-                "raw_score": score,
-                "raw_scores": [-score, score],
-            }
-            if is_logistic:
-                known |= {"probability": probability, "probabilities": [1 - probability, probability]}
-        elif self.objective == "multi:softprob":
-            best = int(numpy.argmax(predicted))
-            known = {
-                "predicted_label": best,
-                "labels": list(range(self.classes)),
-                "probability": float(predicted[best]),
-                "probabilities": predicted.tolist(),
-                "raw_score": float(raw[best]),
-                "raw_scores": raw.tolist(),
-            }
-        elif self.objective == "multi:softmax":
-            known = {
-                "predicted_label": int(predicted),
-                "labels": list(range(self.classes)),
-                "raw_score": float(numpy.max(raw)),
-                "raw_scores": raw.tolist(),
-            }
-        else:
-            known = {"predicted_score": float(predicted)}
-        return {name: known.get(name, float("nan")) for name in self.output}
-
-
-def _cell(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, list) else str(value)
+            return xgboost_rows.predict(booster, rows)
+        return booster.inplace_predict(rows, validate_features=False)
 
 
 def _load(name: str, content: bytes) -> Any:
@@ -172,16 +130,25 @@ def _load(name: str, content: bytes) -> Any:
     return booster
 
 
-def _rows(body: bytes, content_type: str | None) -> numpy.ndarray | Reply:
+def _rows(body: bytes, content_type: str | None) -> Any:
+    """An array, a sparse matrix, or a reply that is a refusal."""
     kind, _, parameters = (content_type or "text/libsvm").partition(";")
     kind = kind.strip().lower()
-    if kind not in CONTENT_TYPES or "label_size=0" in parameters.replace(" ", ""):
-        return refusal(415, f"{content_type} is not an accepted ContentType: {', '.join(CONTENT_TYPES)}")
+    if kind not in CONTENT_TYPES:
+        return refusal(415, f"{content_type} is not an accepted ContentType: {', '.join(CONTENT_TYPES)}.")
+    label_size = re.search(r"label_size=([^;]*)", parameters.lower())
     if kind in ("csv", "text/csv"):
+        if label_size and label_size[1].strip() != "1":
+            return refusal(
+                415,
+                f"{content_type} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1",
+            )
         return _csv_rows(body)
     if "libsvm" in kind:
         return _libsvm_rows(body)
-    return refusal(415, f"The offline AWS does not serve {kind}; use text/csv.")
+    if "recordio" in kind:
+        return _recordio_rows(body)
+    return refusal(415, f"Content-type {content_type} is not supported.")
 
 
 def _csv_rows(body: bytes) -> numpy.ndarray | Reply:
@@ -194,10 +161,7 @@ def _csv_rows(body: bytes) -> numpy.ndarray | Reply:
         except ValueError:
             return numpy.array(cells).astype(float).astype(numpy.float32)  # for numpy's own words
     except Exception as error:
-        return refusal(
-            415,
-            f"Loading csv data failed with Exception, please ensure data is in csv format:\n {type(error)}\n {error}",
-        )
+        return _unreadable("csv", error)
 
 
 def _sniffed(line: str) -> str:
@@ -208,21 +172,31 @@ def _sniffed(line: str) -> str:
     return "," if delimiter.isalnum() or delimiter in ".-+" else delimiter
 
 
-def _libsvm_rows(body: bytes) -> numpy.ndarray | Reply:
+def _libsvm_rows(body: bytes) -> Any:
+    """Cells without a colon, a label among them, are not looked at."""
     try:
-        rows: list[dict[int, float]] = []
-        for line in body.decode().strip().split("\n"):
-            cells = [cell.split(":") for cell in line.split() if ":" in cell]
-            if not cells:
-                raise ValueError(f"no index:value in {line[:50]!r}")
-            rows.append({int(index): float(value) for index, value in cells})
-        filled = numpy.full((len(rows), 1 + max(max(row) for row in rows)), numpy.nan, numpy.float32)
-        for position, row in enumerate(rows):
-            filled[position, list(row)] = list(row.values())
-        return filled
+        lines = [line.split(" ") for line in body.decode().strip().split("\n")]
+        cells = [(row, *cell.split(":")[:2]) for row, line in enumerate(lines) for cell in line if ":" in cell]
+        rows, columns, values = zip(*cells, strict=True) if cells else ((), (), ())
+        numbers = numpy.array(values).astype(float)
+        return csr_matrix((numbers, (numpy.array(rows), numpy.array(columns).astype(int))))
+    except Exception as error:
+        return _unreadable("libsvm", error)
+
+
+def _recordio_rows(body: bytes) -> Any:
+    try:
+        return recordio_messages.rows_of(body)
     except Exception as error:
         return refusal(
             415,
-            "Loading libsvm data failed with Exception, please ensure data is in libsvm format:\n "
-            f"{type(error)}\n {error}",
+            "Loading recordio-protobuf data failed with Exception, please ensure data is in recordio-protobuf format: "
+            f"{type(error)} {error}",
         )
+
+
+def _unreadable(kind: str, error: Exception) -> Reply:
+    return refusal(
+        415,
+        f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:\n {type(error)}\n {error}",
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy
 from xgboost import Booster
@@ -23,25 +23,21 @@ _PREDICT = _HELD.XGBoosterPredictFromDense
 _PREDICT.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p] + 3 * [ctypes.c_void_p]
 _ERROR = _HELD.XGBGetLastError
 _ERROR.restype = ctypes.c_char_p
-_KINDS = {"value": 0, "margin": 1}
-_CONFIG = {
-    kind: json.dumps(
-        {
-            "type": number,
-            "training": False,
-            "iteration_begin": 0,
-            "iteration_end": 0,
-            "missing": math.nan,
-            "strict_shape": False,
-            "cache_id": 0,
-        }
-    ).encode()
-    for kind, number in _KINDS.items()
-}
+_CONFIG = json.dumps(
+    {
+        "type": 0,  # the value, not the margin
+        "training": False,
+        "iteration_begin": 0,
+        "iteration_end": 0,
+        "missing": math.nan,
+        "strict_shape": False,
+        "cache_id": 0,
+    }
+).encode()
 
 
-def predict(booster: Booster, rows: numpy.ndarray, kind: Literal["value", "margin"]) -> numpy.ndarray:
-    """What `booster.inplace_predict(rows, predict_type=kind, validate_features=False)` returns.
+def predict(booster: Booster, rows: numpy.ndarray) -> numpy.ndarray:
+    """What `booster.inplace_predict(rows, validate_features=False)` returns.
 
     `rows`: float32 of shape (n, features), contiguous, a missing value as NaN. Raises XGBoostError.
     """
@@ -54,7 +50,7 @@ def predict(booster: Booster, rows: numpy.ndarray, kind: Literal["value", "margi
     status = _PREDICT(
         booster.handle,
         table.encode(),
-        _CONFIG[kind],
+        _CONFIG,
         None,
         ctypes.byref(shape),
         ctypes.byref(dimensions),
