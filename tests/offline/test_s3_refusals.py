@@ -51,7 +51,9 @@ def test_checksums_that_are_not_computed_here_are_refused_by_name(s3, bucket):
     assert put == begun == ("NotImplemented", sentence)
     code, message = refused(s3.create_multipart_upload, Bucket=bucket, Key="torn", ChecksumAlgorithm="CRC31")
     assert code == "InvalidRequest"
-    assert message.startswith("Checksum algorithm provided is unsupported. Please try again with any of the valid types")
+    assert message.startswith(
+        "Checksum algorithm provided is unsupported. Please try again with any of the valid types"
+    )
 
 
 def test_a_key_has_at_most_1024_bytes(s3, bucket):

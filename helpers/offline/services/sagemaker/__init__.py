@@ -56,6 +56,7 @@ OPERATIONS = {
 def install(kernel: Kernel) -> None:
     from helpers.offline.services.sagemaker.capture import Capture
     from helpers.offline.services.sagemaker.deployments import Deployments
+    from helpers.offline.services.sagemaker.endpoint_utilization import EVERY_S, EndpointUtilization
     from helpers.offline.services.sagemaker.endpoints import Endpoints
     from helpers.offline.services.sagemaker.invocation_metrics import InvocationMetrics
     from helpers.offline.services.sagemaker.invocations import Invocations
@@ -115,4 +116,5 @@ def install(kernel: Kernel) -> None:
     kernel.on_stop(capture.flush)
     kernel.synced(capture.outbox.sync)
     kernel.every(0.25, metrics.flush, name="sagemaker-metrics")
+    kernel.every(EVERY_S, EndpointUtilization(kernel, deployments).put, name="sagemaker-utilization")
     kernel.every(5.0, capture.flush, name="sagemaker-capture")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from helpers.offline.services.sagemaker import images
 from helpers.offline.services.sagemaker.channels import split_uri
 from helpers.offline.services.sagemaker.models import data_url
 from helpers.offline.services.sagemaker.records import Model, Variant
-from helpers.offline.services.sagemaker.serving.container import Container, LoadError, load
+from helpers.offline.services.sagemaker.serving.container import Container, LoadError, Reply, load
 from helpers.offline.services.sagemaker.serving.instances import Instances
 
 
@@ -32,9 +33,23 @@ class Running:
     is_green: bool = False
     instances: Instances | None = None
     places: asyncio.Semaphore = field(init=False)
+    cpu_s: float = field(init=False, default=0.0)  # of all invocations so far
+    _asked_cpu_s: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.resize(self.variant.instances)
+
+    def invoke(self, body: bytes, content_type: str | None, accept: str | None) -> tuple[Reply, float]:
+        """What the container answers, and the seconds of CPU time that this thread took for it."""
+        began = time.thread_time()
+        reply = self.container.invoke(body, content_type, accept)
+        return reply, time.thread_time() - began
+
+    def cpu_since_asked(self) -> float:
+        """Seconds of CPU time of the invocations since the last time this was asked."""
+        now, before = self.cpu_s, self._asked_cpu_s
+        self._asked_cpu_s = now
+        return now - before
 
     def resize(self, instances: int) -> None:
         self.variant.instances = instances

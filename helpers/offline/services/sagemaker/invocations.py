@@ -45,9 +45,10 @@ class Invocations:
             await self._wait(call, name, running, started)
         content_type, accept = call.headers.get("content-type"), call.headers.get("accept")
         if len(call.body) <= INLINE_BODY:
-            reply = running.container.invoke(call.body, content_type, accept)
+            reply, cpu_s = running.invoke(call.body, content_type, accept)
         else:
-            reply = await self._in_a_thread(call, name, running, content_type, accept)
+            reply, cpu_s = await self._in_a_thread(call, name, running, content_type, accept)
+        running.cpu_s += cpu_s
         seconds = time.perf_counter() - started
         self.metrics.answered(call.region, name, running, seconds, reply.status, time.perf_counter() - began - seconds)
         if fleet.capture:
@@ -66,9 +67,9 @@ class Invocations:
 
     async def _in_a_thread(
         self, call: Call, name: str, running: Running, content_type: str | None, accept: str | None
-    ) -> Reply:
+    ) -> tuple[Reply, float]:
         loop = asyncio.get_running_loop()
-        arguments = (running.container.invoke, call.body, content_type, accept)
+        arguments = (running.invoke, call.body, content_type, accept)
         try:
             async with running.places:
                 work = loop.run_in_executor(self.kernel.blocking_pool, *arguments)

@@ -15,6 +15,7 @@ from helpers.offline.kernel import Kernel
 from helpers.offline.services.sagemaker import channels, images
 from helpers.offline.services.sagemaker.job_log import ContainerLog
 from helpers.offline.services.sagemaker.job_processes import JobProcesses, Process
+from helpers.offline.services.sagemaker.job_utilization import Utilization
 from helpers.offline.services.sagemaker.records import TrainingJob
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -34,6 +35,7 @@ class JobHost:
         self.directory = directory / self.name
         self.log = ContainerLog(kernel, job.region, LOG_GROUP, f"{job.name}/{self.name}-{int(time.time())}")
         self.process: Process | None = None
+        self.utilization: Utilization | None = None
         self._last_line = ""
 
     def prepare(self) -> None:
@@ -86,6 +88,16 @@ class JobHost:
             environment(self.directory),
             is_alone=self.job.request["ResourceConfig"]["InstanceCount"] == 1,
         )
+        volume_bytes = self.job.request["ResourceConfig"].get("VolumeSizeInGB", 30) * 1024**3
+        host = f"{self.job.name}/{self.name}"
+        self.utilization = Utilization(
+            self.kernel, self.job.region, host, self.process.pid, self.directory, volume_bytes
+        )
+
+    def look(self) -> None:
+        """At what the process uses now."""
+        if self.utilization is not None:
+            self.utilization.look()
 
     def follow(self, seen: Callable[[str], None]) -> int:
         """Reads the log to its end, `seen` is called with each line; the exit code."""
@@ -96,6 +108,9 @@ class JobHost:
                 self._last_line = line or self._last_line
                 seen(line)
                 self.log.add(line)
+                self.look()
+            if self.utilization is not None:
+                self.utilization.put()
             return self.process.wait()
         finally:
             self.process.stdin.close()

@@ -30,6 +30,7 @@ class Process(Protocol):
 
     stdin: IO[bytes] | None
     stdout: IO[bytes] | None
+    pid: int
 
     def poll(self) -> int | None: ...
     def wait(self) -> int: ...
@@ -44,6 +45,7 @@ class Forked:
         self.stdin: IO[bytes] | None = stdin
         self.stdout: IO[bytes] | None = stdout
         self.returncode: int | None = None
+        self.pid = _pid_of(pidfd)
         self._pidfd = pidfd
         self._code = code
         self._lock = threading.Lock()
@@ -80,6 +82,12 @@ class Forked:
     def _send(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):  # it has ended and its code is on the way
             signal.pidfd_send_signal(self._pidfd, number)
+
+
+def _pid_of(pidfd: int) -> int:
+    """The process of a pidfd; -1 where it has ended."""
+    told = Path(f"/proc/self/fdinfo/{pidfd}").read_text()
+    return int(told.partition("\nPid:")[2].split()[0])
 
 
 class Standby:

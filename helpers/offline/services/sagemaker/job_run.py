@@ -176,6 +176,7 @@ class JobRun:
         while any(host.is_running for host in self.hosts):
             time.sleep(0.3)
             for host in self.hosts:
+                host.look()
                 host.log.flush()
             self._note_metrics()
 
