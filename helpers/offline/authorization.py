@@ -10,6 +10,7 @@ from typing import Any
 
 from helpers.offline import actions, policies, resource_policies
 from helpers.offline.actions import Need
+from helpers.offline.identities import OWNER_ID
 from helpers.offline.kernel import AwsError, Call, Principal
 from helpers.offline.policies import Decision, Request
 
@@ -187,6 +188,14 @@ def find_role(account_id: str, role_arn: str | None) -> Any:
         if role.arn == role_arn:
             return role
     return None
+
+
+def user_id(account_id: str, principal: Principal) -> str:
+    """The unique id of who calls; of a role's session with the session's name."""
+    if principal.role_arn is None:
+        return OWNER_ID
+    role = find_role(account_id, principal.role_arn)
+    return f"{role.id if role is not None else 'AROAGONE'}:{principal.arn.rpartition('/')[2]}"
 
 
 def identity_documents(role: Any) -> list[str]:

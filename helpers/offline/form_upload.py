@@ -49,7 +49,7 @@ def authenticate(call: Call, identities: Identities, region: str) -> tuple[Form,
     form = _read(call)
     known = _verify(form.fields, identities, region)
     _check_policy(form)
-    call.method, call.query = "PUT", ""
+    call.method, call.query, call.is_form = "PUT", "", True
     call.path = f"/{form.bucket}/{quote(form.fields['key'])}"
     call.headers = _headers(form, call.headers.get("host", ""))
     return form, Authenticated(known, _signed(form.fields, region), form.body, call.headers)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from helpers.offline.kernel import Credentials, Principal
 
 OWNER_NAME = "workshop"
+OWNER_ID = "AIDA" + OWNER_NAME.upper().ljust(17, "A")
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class Call:
     path_parameters: dict[str, str] = field(default_factory=dict)
     upload: Upload | None = None
     protocol: str = "json"  # query | json | cbor | rest-json | rest-xml: how an error is written for this caller
+    is_form: bool = False  # an object that came in an HTML form
 
 
 @dataclass(slots=True)

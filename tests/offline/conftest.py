@@ -1,8 +1,11 @@
 """What tests of several services share: waiting with a deadline, roles, names that are free."""
 
+import contextlib
+import io
 import json
 import time
 import uuid
+import zipfile
 
 import pytest
 
@@ -131,3 +134,33 @@ def letters(offline):
         return bodies
 
     return read
+
+
+@pytest.fixture
+def deploy(offline, unique, service_role):
+    """deploy(source, "s3", …) -> ARN of a function with `handler`, which these services may invoke."""
+    client = offline.client("lambda")
+    role = service_role("lambda")
+    made = []
+
+    def make(source: str, *services: str, **configuration) -> str:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("app.py", source)
+        options = {"Runtime": "python3.13", "Handler": "app.handler", "Role": role, "Timeout": 10} | configuration
+        name = unique("function")
+        arn = client.create_function(FunctionName=name, Code={"ZipFile": buffer.getvalue()}, **options)["FunctionArn"]
+        made.append(arn)
+        for service in services:
+            client.add_permission(
+                FunctionName=name,
+                StatementId=service.replace(".", "-"),
+                Action="lambda:InvokeFunction",
+                Principal=f"{service}.amazonaws.com",
+            )
+        return arn
+
+    yield make
+    for arn in made:
+        with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_function(FunctionName=arn)

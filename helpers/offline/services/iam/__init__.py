@@ -6,7 +6,8 @@ import json
 import re
 from urllib.parse import parse_qs
 
-from helpers.offline import fallthrough
+from helpers.offline import fallthrough, wire
+from helpers.offline.identities import OWNER_ID, OWNER_NAME
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
 from helpers.offline.services.iam import managed
 from helpers.offline.services.iam.simulation import simulate_custom_policy, simulate_principal_policy
@@ -45,7 +46,7 @@ OPERATIONS: dict[str, Support] = {
         "real", "a resource's policy counts where it is given (ResourcePolicy), as on AWS"
     ),
     "SimulateCustomPolicy": Support("real"),
-    "GetUser": Support("stored"),
+    "GetUser": Support("simplified", "without a name, the owner of the workspace"),
     "CreateUser": Support("stored"),
     "ListUsers": Support("stored"),
     "DeleteUser": Support("stored"),
@@ -56,12 +57,31 @@ OPERATIONS: dict[str, Support] = {
     "ListAccountAliases": Support("stored"),
 }
 
+OWNER_SINCE = "2026-01-01T00:00:00Z"  # nobody made the owner, and clients want a date
+
 
 def create_service_linked_role(call: Call) -> Answer:
     name = parse_qs(call.body.decode()).get("AWSServiceName", [""])[0]
     if not re.fullmatch(r"[\w-]+(\.[\w-]+)*\.amazonaws\.com", name):
         raise AwsError("InvalidInput", f"Service role name {name} is not the name of a service's principal.")
     return fallthrough.ask_moto(call)
+
+
+def get_user(call: Call) -> Answer:
+    """Without a name: whoever calls, who has to be a user, and so is the owner of the workspace."""
+    name = parse_qs(call.body.decode()).get("UserName", [""])[0]
+    if not name and call.principal.role_arn is not None:
+        raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
+    if name and name != OWNER_NAME:
+        return fallthrough.ask_moto(call)
+    arn = f"arn:aws:iam::{call.account_id}:user/{OWNER_NAME}"
+    user = f"<Path>/</Path><UserName>{OWNER_NAME}</UserName><UserId>{OWNER_ID}</UserId><Arn>{arn}</Arn>"
+    body = (
+        f'<GetUserResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><GetUserResult><User>{user}'
+        f"<CreateDate>{OWNER_SINCE}</CreateDate></User></GetUserResult><ResponseMetadata><RequestId>"
+        f"{wire.request_id()}</RequestId></ResponseMetadata></GetUserResponse>"
+    )
+    return Answer(200, {"content-type": "text/xml"}, body.encode())
 
 
 def create_role(call: Call) -> Answer:
@@ -113,6 +133,7 @@ def speak_as_iam() -> None:
 def install(kernel: Kernel) -> None:
     managed.load_on_demand()
     speak_as_iam()
+    kernel.hot("iam", "GetUser", get_user, blocking=True)
     kernel.hot("iam", "CreateRole", create_role, blocking=True)
     kernel.hot("iam", "SimulatePrincipalPolicy", simulate_principal_policy)
     kernel.hot("iam", "CreateServiceLinkedRole", create_service_linked_role, blocking=True)

@@ -14,6 +14,7 @@ from helpers.offline.services.s3.download import get_object
 from helpers.offline.services.s3.files import REMOVED_AFTER_S, STORE, arriving, keep_objects_in_files
 from helpers.offline.services.s3.journal import ObjectJournal
 from helpers.offline.services.s3.listing import list_objects
+from helpers.offline.services.s3.notifications import TICK_S, Notifications
 from helpers.offline.services.s3.port import ObjectsPort
 
 OPERATIONS: dict[str, Support] = {
@@ -50,6 +51,12 @@ OPERATIONS: dict[str, Support] = {
     "GetBucketPolicy": Support("real"),
     "PutBucketPolicy": Support("real", "denies bind the owner too"),
     "DeleteBucketPolicy": Support("real"),
+    "GetBucketNotificationConfiguration": Support("real"),
+    "PutBucketNotificationConfiguration": Support(
+        "real",
+        "ObjectCreated, ObjectRemoved and ObjectTagging with prefix and suffix, to Lambda, SQS, SNS and EventBridge; "
+        "other events answer 501",
+    ),
     "GetPublicAccessBlock": Support("stored"),
     "PutPublicAccessBlock": Support("stored"),
     "DeletePublicAccessBlock": Support("stored"),
@@ -86,12 +93,11 @@ def install(kernel: Kernel) -> None:
     kernel.hot("s3", "ListObjects", list_objects, blocking=True)
     kernel.hot("s3", "ListObjectsV2", list_objects, blocking=True)
     kernel.hot("s3", "GetObject", get_object, blocking=True)
-    kernel.hot("s3", "PutObject", put_object, blocking=True)
     kernel.hot("s3", "UploadPart", upload_part, blocking=True)
     kernel.hot("s3", "CreateBucket", create_bucket, blocking=True)
     kernel.hot("s3", "PutBucketPolicy", put_bucket_policy, blocking=True)
     kernel.hot("s3", "CreateMultipartUpload", create_multipart_upload, blocking=True)
-    kernel.hot("s3", "CompleteMultipartUpload", complete_multipart_upload, blocking=True)
+    install_notifications(kernel)
 
     def note_object(call: Call) -> None:
         journal.note(call.path_parameters["Bucket"], call.path_parameters["Key"])
@@ -122,6 +128,21 @@ def install(kernel: Kernel) -> None:
     kernel.synced(journal.journal.sync)
     kernel.every(REMOVED_AFTER_S, STORE.remove_due, name="removal of deleted objects")
     kernel.on_stop(lambda: kernel.mark_dirty("s3"))
+
+
+def install_notifications(kernel: Kernel) -> None:
+    notifications = Notifications(kernel)
+    notifications.attach()
+    kernel.hot("s3", "PutBucketNotificationConfiguration", notifications.put_configuration, blocking=True)
+    kernel.hot("s3", "GetBucketNotificationConfiguration", notifications.get_configuration, blocking=True)
+    handlers = {"PutObject": put_object, "CompleteMultipartUpload": complete_multipart_upload}
+    for operation in (*_KEPT_ONE_BY_ONE, "DeleteObjects", "PutObjectTagging", "DeleteObjectTagging"):
+        handler = handlers.get(operation, fallthrough.ask_moto)
+        kernel.hot("s3", operation, notifications.telling(handler), blocking=True)
+    kernel.on_start(notifications.recover)
+    kernel.every(TICK_S, notifications.tick, name="notifications of buckets")
+    kernel.synced(notifications.outbox.sync)
+    kernel.on_stop(notifications.outbox.close)
 
 
 def create_bucket(call: Call) -> Answer:

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from helpers.offline import authorization, policies, wire
-from helpers.offline.identities import OWNER_NAME
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Principal, Support
 from helpers.offline.policies import Decision
 
@@ -24,12 +23,7 @@ def install(kernel: Kernel) -> None:
 
 
 def get_caller_identity(call: Call) -> Answer:
-    if call.principal.role_arn is None:
-        user_id = "AIDA" + OWNER_NAME.upper().ljust(17, "A")
-    else:
-        role = authorization.find_role(call.account_id, call.principal.role_arn)
-        role_id = role.id if role is not None else "AROAGONE"
-        user_id = f"{role_id}:{call.principal.arn.rpartition('/')[2]}"
+    user_id = authorization.user_id(call.account_id, call.principal)
     return _answer(
         "GetCallerIdentity",
         f"<Arn>{escape(call.principal.arn)}</Arn><UserId>{escape(user_id)}</UserId><Account>{call.account_id}</Account>",
