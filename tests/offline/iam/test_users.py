@@ -21,7 +21,7 @@ def test_a_session_of_a_role_is_no_user(offline, service_role, unique):
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(policy))["Role"]["Arn"]
     allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:*", "Resource": "*"}]}
     iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(allow))
-    keys = offline.client("sts").assume_role(RoleArn=arn, RoleSessionName="s")["Credentials"]
+    keys = offline.client("sts").assume_role(RoleArn=arn, RoleSessionName="session")["Credentials"]
     session = offline.client(
         "iam",
         aws_access_key_id=keys["AccessKeyId"],
