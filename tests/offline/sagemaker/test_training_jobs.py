@@ -167,7 +167,9 @@ def test_a_name_is_used_once(sagemaker, trained, channels):
 
 
 def test_what_is_not_supported_says_so(sagemaker, channels):
-    request = sagemaker.request({"train": channels["train"]}, {"num_round": "1"}, image="a.dkr.ecr/x/blazingtext:1")
+    request = sagemaker.request(
+        {"train": channels["train"]}, {"num_round": "1"}, image="1.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"
+    )
     with pytest.raises(ClientError, match="The offline AWS cannot run the image") as error:
         sagemaker.client.create_training_job(**request)
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

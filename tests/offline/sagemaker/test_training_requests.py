@@ -255,6 +255,9 @@ def test_a_role_that_sagemaker_may_not_assume_is_refused(refusal, offline, uniqu
         assert code == "ValidationException" and message.startswith(f"Could not assume role {arn}.")
 
 
+GROUP = {"InstanceGroupName": "a", "InstanceType": "ml.m5.large", "InstanceCount": 1}
+
+
 @pytest.mark.parametrize(
     ("path", "value", "text"),
     [
@@ -262,6 +265,7 @@ def test_a_role_that_sagemaker_may_not_assume_is_refused(refusal, offline, uniqu
         ("OutputDataConfig.CompressionType", "NONE", "OutputDataConfig.CompressionType NONE"),
         ("HyperParameters", {"sagemaker_program": "train.py"}, "script mode"),
         ("AlgorithmSpecification", {"AlgorithmName": "mine", "TrainingInputMode": "File"}, "TrainingImage"),
+        ("ResourceConfig", {"InstanceGroups": [GROUP]}, "ResourceConfig.InstanceGroups"),
         ("AlgorithmSpecification.TrainingImage", "1.dkr.ecr.us-east-1.amazonaws.com/xgboost:1", "cannot run the image"),
     ],
     ids=lambda value: str(value)[:50],
@@ -274,5 +278,90 @@ def test_what_is_not_supported_is_refused_by_name(sagemaker, channels, path, val
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 
-def test_spot_training_needs_a_time_to_wait(refusal):
-    assert refusal(put("EnableManagedSpotTraining", True))[0] == "ValidationException"
+MORE = (
+    "Please use AWS Service Quotas to request an increase for this quota. If AWS Service Quotas is not available, "
+    "contact AWS support to request an increase for this quota."
+)
+ELSEWHERE = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code", "message"),
+    [
+        pytest.param(
+            "EnableManagedSpotTraining", True, "ValidationException",
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds",
+            id="spot without a time to wait",
+        ),
+        pytest.param(
+            "StoppingCondition.MaxWaitTimeInSeconds", 900, "ValidationException",
+            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true",
+            id="a time to wait without spot",
+        ),
+        pytest.param(
+            "StoppingCondition.MaxRuntimeInSeconds", 864_000, "ResourceLimitExceeded",
+            "The request delta of 864000 Seconds for 'Longest run time for a training job' is greater than the "
+            f"account-level service-limit of 432000 Seconds. {MORE}",
+            id="ten days",
+        ),
+        pytest.param(
+            "ResourceConfig.VolumeSizeInGB", 1025, "ResourceLimitExceeded",
+            "The request delta of 1025 GBs for 'Size of EBS volume for a training job instance' is greater than the "
+            f"account-level service-limit of 1024 GBs. {MORE}",
+            id="volume",
+        ),
+        pytest.param(
+            "AlgorithmSpecification.MetricDefinitions", [{"Name": "mine", "Regex": "x=(.*)"}], "ValidationException",
+            "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request "
+            "without specifying metric definitions.",
+            id="metric definitions",
+        ),
+        pytest.param(
+            "AlgorithmSpecification.TrainingImage", ELSEWHERE, "ValidationException",
+            "Invalid DNS suffix 'amazonaws.com' for region 'eu-west-1' in training image. Please provide the valid "
+            "<region>.<dns-suffix>: 'us-east-1.amazonaws.com'",
+            id="another region's image",
+        ),
+        pytest.param(
+            "AlgorithmSpecification.TrainingImage", "xgboost:latest", "ValidationException",
+            "Invalid training image. Please provide a valid Amazon Elastic Container Registry path of the Docker image "
+            "to run.",
+            id="no registry",
+        ),
+    ],
+)  # fmt: skip
+def test_what_aws_refuses_is_refused_in_its_words(refusal, path, value, code, message):
+    assert refusal(put(path, value)) == (code, message)
+
+
+def test_data_in_another_regions_bucket_are_refused_with_what_s3_said(refusal, offline, unique):
+    bucket = unique("elsewhere")
+    s3 = offline.client("s3", region="eu-west-1")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket=bucket, Key="train/a.csv", Body=b"1,2\n")
+    code, message = refusal(put("InputDataConfig.0.DataSource.S3DataSource.S3Uri", f"s3://{bucket}/train/"))
+    assert code == "ValidationException" and message.endswith(
+        " Error message from S3: The bucket is in this region: eu-west-1. Please use this region to retry the request"
+    )
+
+
+def test_what_was_asked_for_is_described_and_a_missing_time_is_a_day(sagemaker, channels):
+    asked = {
+        "VpcConfig": {"SecurityGroupIds": ["sg-12345678"], "Subnets": ["subnet-12345678"]},
+        "EnableNetworkIsolation": True,
+        "EnableInterContainerTrafficEncryption": True,
+        "Environment": {"STAGE": "test"},
+        "RetryStrategy": {"MaximumRetryAttempts": 2},
+        "TensorBoardOutputConfig": {"S3OutputPath": f"s3://{sagemaker.bucket}/board"},
+        "ProfilerConfig": {"DisableProfiler": True},
+        "RemoteDebugConfig": {"EnableRemoteDebug": True},
+        "InfraCheckConfig": {"EnableInfraCheck": True},
+        "DebugHookConfig": {"S3OutputPath": f"s3://{sagemaker.bucket}/debug"},
+    }
+    request = sagemaker.request({"train": channels["train"]}, {"num_round": "1"}, **asked)
+    del request["StoppingCondition"]
+    sagemaker.client.create_training_job(**request)
+    job = sagemaker.wait(request["TrainingJobName"])
+    assert {name: job[name] for name in asked} == asked
+    assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 86_400}
+    assert job["ResourceConfig"] == request["ResourceConfig"] and job["RoleArn"] == sagemaker.role

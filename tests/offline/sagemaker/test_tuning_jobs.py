@@ -109,7 +109,9 @@ def test_a_bayesian_search_comes_close_to_the_best_rate(tuning):
 
 def test_a_grid_needs_no_number_of_jobs_beyond_its_size(tuning):
     ranges = {"CategoricalParameterRanges": [{"Name": "max_depth", "Values": ["1", "3"]}]}
-    name = tuning.start(tuning.request("Grid", ranges, jobs=10))
+    request = tuning.request("Grid", ranges, jobs=10)
+    del request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"]
+    name = tuning.start(request)
     assert tuning.ended(name)["TrainingJobStatusCounters"]["Completed"] == 2
     assert {child["TunedHyperParameters"]["max_depth"] for child in tuning.children(name)} == {"1", "3"}
 
@@ -153,9 +155,29 @@ def test_a_search_can_be_stopped(tuning, sagemaker):
         sagemaker.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
 
 
+def test_a_deleted_search_leaves_its_training_jobs(tuning, sagemaker):
+    name = tuning.start(tuning.request(static={"num_round": "1000000"}, jobs=2, parallel=2))
+    delete = sagemaker.client.delete_hyper_parameter_tuning_job
+    with pytest.raises(ClientError, match="in status InProgress"):
+        delete(HyperParameterTuningJobName=name)
+    sagemaker.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    tuning.ended(name)
+    children = [child["TrainingJobName"] for child in tuning.children(name)]
+    delete(HyperParameterTuningJobName=name)
+    with pytest.raises(ClientError, match="can't find a tuning job"):
+        tuning.describe(name)
+    for child in children:  # one that began as the search was stopped is stopped too
+        assert sagemaker.client.describe_training_job(TrainingJobName=child)["TrainingJobStatus"] == "Stopped"
+    delete(HyperParameterTuningJobName=name)
+
+
 def test_a_search_without_any_success_fails(tuning):
     done = tuning.ended(tuning.start(tuning.request(static={}, jobs=2)))  # num_round is missing
-    assert done["HyperParameterTuningJobStatus"] == "Failed" and done["FailureReason"]
+    assert done["HyperParameterTuningJobStatus"] == "Failed"
+    assert done["FailureReason"] == (
+        "No training job succeeded after 2 attempts. For additional details, please take a look at the training job "
+        "failures by listing training jobs for the hyperparameter tuning job."
+    )
     assert done["TrainingJobStatusCounters"]["NonRetryableError"] == done["ObjectiveStatusCounters"]["Failed"] == 2
     assert "BestTrainingJob" not in done
 
@@ -166,6 +188,9 @@ def test_a_name_is_used_once_and_an_unknown_one_is_not_found(tuning, sagemaker):
     with pytest.raises(ClientError) as error:
         tuning.start(request)
     assert error.value.response["Error"]["Code"] == "ResourceInUse"
+    name = request["HyperParameterTuningJobName"]
+    told = f"A hyperparameter tuning job with the name, {name}, already exists. Choose a different name."
+    assert error.value.response["Error"]["Message"] == told
     for call in ("describe", "stop"):
         with pytest.raises(ClientError, match="Amazon SageMaker can't find a tuning job") as error:
             getattr(sagemaker.client, f"{call}_hyper_parameter_tuning_job")(HyperParameterTuningJobName="none")
@@ -173,6 +198,9 @@ def test_a_name_is_used_once_and_an_unknown_one_is_not_found(tuning, sagemaker):
 
 
 BOOSTERS = {"CategoricalParameterRanges": [{"Name": "booster", "Values": ["gbtree", "dart"]}]}
+MANY = real("eta", "0.1", "1") | {
+    "CategoricalParameterRanges": [{"Name": "max_depth", "Values": [str(depth) for depth in range(1, 31)]}]
+}
 HYPERBAND = {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 9, "MaxResource": 9}}}
 
 
@@ -192,9 +220,16 @@ HYPERBAND = {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 9, "M
         pytest.param({"jobs": 751}, "MaxNumberOfTrainingJobs of a hyperparameter tuning job' is 750", id="quota"),
         pytest.param(
             {"HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "test:rmse"}},
-            "objective metric test:rmse isn't valid",
+            r"The objective metric, \[test:rmse\], isn't valid for the \[.*/sagemaker-xgboost:3.2-0\] algorithm",
             id="objective",
         ),
+        pytest.param(
+            {"HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "validation:rmse"}},
+            r"The objective metric type, \[Maximize\], that you specified for objective metric, \[validation:rmse\]",
+            id="direction",
+        ),
+        pytest.param({"ranges": MANY}, "each value of a category counts as one; these are 31", id="values"),
+        pytest.param({"ranges": whole("max_depth", "6", "2")}, "MinValue .* is larger", id="least above most"),
         pytest.param(
             {"TuningJobCompletionCriteria": {"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}},
             "does not support TuningJobCompletionCriteria.ConvergenceDetected",

@@ -6,6 +6,7 @@ import errno
 import gzip
 import json
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from helpers.offline.services.sagemaker.store import invalid
 FULL = "Insufficient disk space"
 KEPT_FREE_BYTES = 256 << 20  # of this machine's disk, so that S3 and the others can still write
 CHUNK_BYTES, LARGEST_STEP_BYTES = 1 << 20, 1 << 30
+S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
 CANNOT_COPY_RANGES = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 
 
@@ -34,8 +36,15 @@ class Source:
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """s3://bucket/key -> (bucket, key)."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    """s3://bucket/key, or S3's https addresses in path style and virtual-hosted style -> (bucket, key)."""
+    scheme, _, rest = uri.partition("://")
+    host, _, path = rest.partition("/")
+    if scheme != "https":
+        return host, path
+    place = S3_HOST.fullmatch(host)
+    if place is not None and place["bucket"]:
+        return place["bucket"], path
+    bucket, _, key = path.partition("/")
     return bucket, key
 
 
@@ -55,6 +64,9 @@ def check(kernel: Kernel, region: str, role_arn: str, channels: list[dict[str, A
         uri = source["S3Uri"]
         bucket, key = split_uri(uri)
         problem = roles.refusal(kernel, role_arn, "ListObjectsV2", bucket)
+        there = kernel.ports.objects.region_of(bucket)
+        if there not in (None, region):
+            problem = f"The bucket is in this region: {there}. Please use this region to retry the request"
         if problem is None:
             try:
                 if kernel.ports.objects.list(bucket, key):

@@ -10,6 +10,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,20 +39,31 @@ class JobFailed(Exception):
     """The text is the FailureReason."""
 
 
+class JobStopped(Exception):
+    """StopTrainingJob was called before the algorithm ran."""
+
+
 class JobRun:
-    """`changed` is called after each change of the record."""
+    """`changed` is called after each change of the record; `lock` guards its status."""
 
     def __init__(
-        self, kernel: Kernel, job: TrainingJob, changed: Callable[[TrainingJob], None], processes: JobProcesses
+        self,
+        kernel: Kernel,
+        job: TrainingJob,
+        changed: Callable[[TrainingJob], None],
+        processes: JobProcesses,
+        lock: AbstractContextManager[Any],
     ) -> None:
         self.kernel = kernel
         self.job = job
         self.changed = changed
+        self.lock = lock
         self.directory = kernel.workspace.dir / "sagemaker" / "jobs" / f"{job.region}-{job.name}"
         count = job.request["ResourceConfig"]["InstanceCount"]
         self.hosts = [JobHost(kernel, job, number, self.directory, processes) for number in range(count)]
         self.extraction = job_metrics.Extraction(job.metric_definitions)
         self.stopping = threading.Event()
+        self.gone = threading.Event()  # nothing of the job is left but its record
         self.is_late = False
 
     def run(self, places: threading.Semaphore) -> None:
@@ -64,6 +76,8 @@ class JobRun:
                 self._run()
             finally:
                 places.release()
+        except JobStopped:
+            self._end("Stopped", "Stopped")
         except JobFailed as error:
             self._end("Failed", "Failed", str(error))
         except Exception as error:
@@ -71,6 +85,7 @@ class JobRun:
             self._end("Failed", "Failed", f"InternalServerError: {type(error).__name__}: {error}")
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
+            self.gone.set()
 
     def stop(self) -> None:
         self.stopping.set()
@@ -88,13 +103,9 @@ class JobRun:
                 host.kill()
 
     def _run(self) -> None:
-        if self.stopping.is_set():
-            return self._end("Stopped", "Stopped")
-        self.job.started = enter(self.job, "Downloading")
-        self.changed(self.job)
+        self.job.started = self._enter("Downloading")
         self._download()
-        enter(self.job, "Training")
-        self.changed(self.job)
+        self._enter("Training")
         failed = self._train()
         self._upload_checkpoints()
         if self.is_late or self.stopping.is_set():
@@ -102,10 +113,19 @@ class JobRun:
             return self._end("Stopped", "MaxRuntimeExceeded" if self.is_late else "Stopped")
         if failed is not None:
             raise JobFailed(_reason(*failed))
-        enter(self.job, "Uploading")
-        self.changed(self.job)
+        with suppress(JobStopped):  # what is trained is kept
+            self._enter("Uploading")
         self._upload()
         self._end("Completed", "Completed")
+
+    def _enter(self, secondary: str) -> float:
+        """The next step, and when it began. Raises JobStopped."""
+        with self.lock:
+            if self.job.status == "Stopping":
+                raise JobStopped
+            now = enter(self.job, secondary)
+        self.changed(self.job)
+        return now
 
     # --- Before -------------------------------------------------------------------------------------------------------
 
@@ -190,8 +210,9 @@ class JobRun:
     # --- After --------------------------------------------------------------------------------------------------------
 
     def _upload(self) -> None:
-        bucket, prefix = channels.split_uri(self.job.request["OutputDataConfig"]["S3OutputPath"])
-        folder = "/".join(part for part in (prefix.rstrip("/"), self.job.name, "output") if part)
+        path = self.job.request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
+        bucket, prefix = channels.split_uri(path)
+        folder = "/".join(part for part in (prefix, self.job.name, "output") if part)
         role = self.job.request["RoleArn"]
         problem = roles.refusal(self.kernel, role, "PutObject", bucket, f"{folder}/model.tar.gz")
         try:
@@ -206,7 +227,7 @@ class JobRun:
             raise JobFailed(
                 f"ClientError: Artifact upload failed:Error {number}: {error.code}: {error.message}"
             ) from None
-        self.job.artifact = f"s3://{bucket}/{folder}/model.tar.gz"
+        self.job.artifact = f"{path}/{self.job.name}/output/model.tar.gz"
 
     def _folders(self, name: str) -> list[Path]:
         return [host.directory / name for host in self.hosts]
@@ -225,13 +246,18 @@ class JobRun:
             raise JobFailed(f"ClientError: Artifact upload failed:{error.code}: {error.message}") from None
 
     def _end(self, status: str, secondary: str, reason: str | None = None) -> None:
-        self.job.failure = reason[:LONGEST_REASON] if reason else None
-        self.job.ended = enter(self.job, secondary, message=self.job.failure)
-        self.job.transitions[-1]["EndTime"] = self.job.transitions[-1]["StartTime"]
-        self.job.status = status
+        """A job that was told to stop does not end as Completed."""
         for host in self.hosts:
             host.log.flush()
-        self.changed(self.job)
+        job = self.job
+        with self.lock:
+            if job.status == "Stopping" and status == "Completed":
+                status = secondary = "Stopped"
+            job.failure = reason[:LONGEST_REASON] if reason else None
+            job.ended = enter(job, secondary, message=job.failure)
+            job.transitions[-1]["EndTime"] = job.transitions[-1]["StartTime"]
+            job.status = status
+        self.changed(job)
 
 
 def _words(error: Exception) -> str:

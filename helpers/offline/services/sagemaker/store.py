@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +21,7 @@ _HELD = {
 }
 _NOUNS = {"model": "model", "endpoint-config": "endpoint configuration", "endpoint": "endpoint"}
 PAGE = 10
+BAD_TOKEN = "The NextToken is not one that this operation gave."
 
 
 def invalid(message: str) -> AwsError:
@@ -104,21 +107,52 @@ def page(
     sorts: dict[str, Callable[[Any], Any]],
     default_sort: str,
     default_order: str = "Descending",
+    status_last: bool = False,
 ) -> dict[str, Any]:
-    """One page of a List operation: NameContains, <Time>After/Before, StatusEquals, SortBy, SortOrder, MaxResults."""
+    """One page of a List operation: NameContains, <Time>After/Before, StatusEquals, SortBy, SortOrder, MaxResults.
+
+    `status_last`: where MaxResults is given too, StatusEquals chooses among what the page holds, and it may be empty.
+    A page begins after the last item of the page before, whatever was made or deleted meanwhile.
+    """
     contains = request.get("NameContains", "").lower()
     found = [item for item in items if contains in name(item).lower()]
     for label, time_of in times.items():
         after, before = request.get(f"{label}After"), request.get(f"{label}Before")
         found = [item for item in found if (after is None or time_of(item) > after)]
         found = [item for item in found if (before is None or time_of(item) < before)]
-    if wanted := request.get("StatusEquals"):
+    wanted = request.get("StatusEquals")
+    status_last = status_last and "MaxResults" in request
+    if wanted and not status_last:
         found = [item for item in found if item.status == wanted]
-    key = sorts[request.get("SortBy", default_sort)]
-    found.sort(key=key, reverse=request.get("SortOrder", default_order) == "Descending")
-    start = int(request.get("NextToken") or 0)
+    key, is_descending = sorts[request.get("SortBy", default_sort)], request.get("SortOrder", default_order)[0] == "D"
+
+    def place(item: Any) -> tuple[Any, str]:
+        return key(item), name(item)
+
+    found.sort(key=place, reverse=is_descending)
+    if "NextToken" in request:
+        last = _place_of(request["NextToken"])
+        try:
+            found = [item for item in found if (place(item) < last if is_descending else place(item) > last)]
+        except TypeError:  # the token of a list in another order
+            raise invalid(BAD_TOKEN) from None
     size = request.get("MaxResults") or PAGE
-    answer: dict[str, Any] = {answer_name: [summary(item) for item in found[start : start + size]]}
-    if start + size < len(found):
-        answer["NextToken"] = str(start + size)
-    return answer
+    shown, rest = found[:size], found[size:]
+    token = _token(place(shown[-1])) if rest else None
+    if wanted and status_last:
+        shown = [item for item in shown if item.status == wanted]
+    answer: dict[str, Any] = {answer_name: [summary(item) for item in shown]}
+    return answer | {"NextToken": token} if token else answer
+
+
+def _token(place: tuple[Any, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+
+
+def _place_of(token: str) -> tuple[Any, str]:
+    """Raises AwsError."""
+    try:
+        key, name = json.loads(base64.urlsafe_b64decode(token))
+    except (ValueError, TypeError):
+        raise invalid(BAD_TOKEN) from None
+    return key, name

@@ -10,17 +10,21 @@ from collections.abc import Callable
 from typing import Any
 
 from helpers.offline.kernel import AwsError, Call, Kernel
-from helpers.offline.services.sagemaker import channels, images, job_events, job_metrics, roles
+from helpers.offline.services.sagemaker import job_events, job_metrics, training_checks
 from helpers.offline.services.sagemaker.job_host import environment
 from helpers.offline.services.sagemaker.job_processes import JobProcesses
 from helpers.offline.services.sagemaker.job_run import JobRun, enter
 from helpers.offline.services.sagemaker.records import TrainingJob
 from helpers.offline.services.sagemaker.store import Store, invalid, page
 
+CLEARED_S = 30.0  # for the directory of a job that has just ended
 PLACES = max(3, os.cpu_count() or 2)  # jobs that work at once; more wait in "Starting"
-MOST_HOSTS = 8  # of one job: each is a process on this machine
 # Kept and shown; only CheckpointConfig has an effect.
-KEPT = ("CheckpointConfig", "VpcConfig", "RetryStrategy", "DebugHookConfig", "ProfilerConfig", "ExperimentConfig")
+KEPT = (
+    *("CheckpointConfig", "VpcConfig", "RetryStrategy", "DebugHookConfig", "DebugRuleConfigurations"),
+    *("TensorBoardOutputConfig", "ProfilerConfig", "ProfilerRuleConfigurations", "ExperimentConfig"),
+    *("RemoteDebugConfig", "InfraCheckConfig", "Environment"),
+)
 CHANNEL_DEFAULTS = {"CompressionType": "None", "RecordWrapperType": "None"}
 INTERRUPTED = (
     "InternalServerError: The offline AWS ended while this training job was running. Please start the job again."
@@ -48,10 +52,11 @@ class TrainingJobs:
     def start(self, region: str, request: dict[str, Any], **tuning: Any) -> TrainingJob:
         """Checks the request, and has the job run. Raises AwsError."""
         name = request["TrainingJobName"]
-        image = self.check(region, request)
+        image = training_checks.check(self.kernel, region, request)
         definitions = job_metrics.injected(image)
         if objective := tuning.pop("objective", None):
-            definitions.append({"Name": "ObjectiveMetric", "Regex": _regex_of(definitions, objective)})
+            regex = next(entry["Regex"] for entry in definitions if entry["Name"] == objective)
+            definitions.append({"Name": "ObjectiveMetric", "Regex": regex})
         job = TrainingJob(
             self.store.arn(region, "training-job", name),
             name,
@@ -61,6 +66,7 @@ class TrainingJobs:
             metric_definitions=definitions,
             **tuning,
         )
+        run = JobRun(self.kernel, job, self._changed, self.processes, self.store.lock)
         with self.store.lock:
             jobs = self.store.training_jobs(region)
             if any(taken.lower() == name.lower() for taken in jobs):
@@ -71,17 +77,19 @@ class TrainingJobs:
                 )
             enter(job, "Starting")
             jobs[name] = job
-        run = self.runs[region, name] = JobRun(self.kernel, job, self._changed, self.processes)
+            self.runs[region, name] = run
         threading.Thread(target=self._run, args=(run,), name=f"training {name}", daemon=True).start()
         self._tell(job)
         return job
 
     def describe(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
-        return description(self.store.find(call.region, "training-job", request["TrainingJobName"]))
+        with self.store.lock:
+            return description(self.store.find(call.region, "training-job", request["TrainingJobName"]))
 
     def list(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
+        none_has = request.get("WarmPoolStatusEquals") or request.get("TrainingPlanArnEquals")
         return page(
-            list(self.store.training_jobs(call.region).values()),
+            [] if none_has else list(self.store.training_jobs(call.region).values()),
             request,
             "TrainingJobSummaries",
             summary,
@@ -93,6 +101,7 @@ class TrainingJobs:
                 "Status": lambda job: job.status,
             },
             default_sort="CreationTime",
+            status_last=True,
         )
 
     def stop(self, call: Call, request: dict[str, Any]) -> None:
@@ -117,7 +126,13 @@ class TrainingJobs:
         with self.store.lock:
             if job.status in ("InProgress", "Stopping"):
                 raise invalid(f"The request was rejected because the training job is in status {job.status}.")
-            self.store.training_jobs(call.region).pop(job.name, None)
+            run = self.runs.get((call.region, job.name))
+        if run is not None:
+            run.gone.wait(CLEARED_S)
+        with self.store.lock:
+            jobs = self.store.training_jobs(call.region)
+            if jobs.get(job.name) is job:
+                del jobs[job.name]
 
     # --- Life ---------------------------------------------------------------------------------------------------------
 
@@ -143,7 +158,10 @@ class TrainingJobs:
         try:
             run.run(self.places)
         finally:
-            self.runs.pop((run.job.region, run.job.name), None)
+            key = run.job.region, run.job.name
+            with self.store.lock:
+                if self.runs.get(key) is run:  # the name may be another job's by now
+                    del self.runs[key]
 
     def _changed(self, job: TrainingJob) -> None:
         self.store.changed()
@@ -153,70 +171,6 @@ class TrainingJobs:
         for watcher in self.watchers:
             watcher(job)
         job_events.emit(self.kernel, job.region, "Training Job", description(job), job.arn)
-
-    def check(self, region: str, request: dict[str, Any]) -> images.Image:
-        """What the service checks before it accepts a job. Raises AwsError."""
-        specification = request.get("AlgorithmSpecification", {})
-        uri = specification.get("TrainingImage")
-        if uri is None:
-            raise AwsError("NotImplemented", "The offline AWS trains with AlgorithmSpecification.TrainingImage.", 501)
-        image = images.built_in(uri)
-        if image is None:
-            raise AwsError("NotImplemented", images.why_not(uri), 501)
-        modes = {specification.get("TrainingInputMode")}
-        modes |= {channel.get("InputMode") for channel in request.get("InputDataConfig", [])}
-        if "Pipe" in modes and image.algorithm != "xgboost":
-            raise AwsError("NotImplemented", "The offline AWS does not support Pipe mode; use File.", 501)
-        if {"sagemaker_program", "sagemaker_submit_directory"} & set(request.get("HyperParameters", {})):
-            raise AwsError("NotImplemented", "The offline AWS does not support script mode.", 501)
-        if request["OutputDataConfig"].get("CompressionType") == "NONE":
-            raise AwsError(
-                "NotImplemented", "The offline AWS does not support OutputDataConfig.CompressionType NONE.", 501
-            )
-        stopping = request.get("StoppingCondition", {})
-        longest_s = stopping.get("MaxRuntimeInSeconds", 86400)
-        if request.get("EnableManagedSpotTraining") and stopping.get("MaxWaitTimeInSeconds", 0) < longest_s:
-            raise invalid(
-                "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds."
-            )
-        resources = request.get("ResourceConfig") or {}
-        if "InstanceType" not in resources or "InstanceCount" not in resources:
-            raise invalid("ResourceConfig needs InstanceType and InstanceCount.")
-        if resources["InstanceCount"] < 1:
-            raise invalid(
-                f"1 validation error detected: Value '{resources['InstanceCount']}' at 'resourceConfig.instanceCount' "
-                "failed to satisfy constraint: Member must have value greater than or equal to 1"
-            )
-        if resources["InstanceCount"] > 1 and image.algorithm != "xgboost":
-            raise AwsError(
-                "NotImplemented",
-                f"The offline AWS does not support InstanceCount {resources['InstanceCount']} for {image.algorithm}; "
-                "it trains on one host. XGBoost trains on several.",
-                501,
-            )
-        if resources["InstanceCount"] > MOST_HOSTS:
-            raise AwsError(
-                "ResourceLimitExceeded",
-                f"The account-level service limit '{resources['InstanceType']} for training job usage' is {MOST_HOSTS} "
-                "Instances, with current utilization of 0 Instances and a request delta of "
-                f"{resources['InstanceCount']} Instances. Please use AWS Service Quotas to request an increase for "
-                "this quota. If AWS Service Quotas is not available, contact AWS support to request an increase for "
-                "this quota.",
-            )
-        roles.check_trust(self.kernel, request["RoleArn"])
-        channels.check(self.kernel, region, request["RoleArn"], request.get("InputDataConfig", []))
-        return image
-
-    def check_objective(self, image: images.Image, metric: str) -> None:
-        """Raises AwsError where a tuning job of this algorithm cannot have that objective."""
-        _regex_of(job_metrics.injected(image), metric)
-
-
-def _regex_of(definitions: list[dict[str, str]], objective: str) -> str:
-    for definition in definitions:
-        if definition["Name"] == objective:
-            return definition["Regex"]
-    raise invalid(f"The objective metric {objective} isn't valid for this algorithm. Choose a valid objective metric.")
 
 
 def description(job: TrainingJob) -> dict[str, Any]:
@@ -243,7 +197,10 @@ def description(job: TrainingJob) -> dict[str, Any]:
         "InputDataConfig": channels_shown or None,
         "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"]},
         "ResourceConfig": request["ResourceConfig"],
-        "StoppingCondition": request.get("StoppingCondition", {"MaxRuntimeInSeconds": 86400}),
+        "StoppingCondition": {
+            "MaxRuntimeInSeconds": training_checks.DEFAULT_RUNTIME_S,
+            **request.get("StoppingCondition", {}),
+        },
         "CreationTime": job.created,
         "TrainingStartTime": job.started,
         "TrainingEndTime": job.ended,
@@ -254,7 +211,6 @@ def description(job: TrainingJob) -> dict[str, Any]:
         "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
         "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
         **{name: request.get(name) for name in KEPT},
-        "Environment": request.get("Environment"),
     }
     if job.started and job.ended:
         seconds = max(1, round(job.ended - job.started))

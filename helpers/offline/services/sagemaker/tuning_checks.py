@@ -1,6 +1,7 @@
 """What the service looks at before it accepts a tuning job.
 
-AWS's own words for most of these refusals are not known; these are this module's.
+AWS's own words for most of these refusals are not known; these are this module's. Those for a metric that an algorithm
+has not, or wants the other way round, are from memory.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from helpers.offline.kernel import AwsError
-from helpers.offline.services.sagemaker import images
+from helpers.offline.services.sagemaker import images, job_metrics, training_checks
 from helpers.offline.services.sagemaker.algorithms.xgboost_hyperparameters import ALIASES, PARAMETERS, Interval
+from helpers.offline.services.sagemaker.algorithms.xgboost_hyperparameters import MAXIMIZED as XGBOOST_MAXIMIZED
 from helpers.offline.services.sagemaker.store import invalid
 from helpers.offline.services.sagemaker.tuning_search import Space
 
@@ -24,12 +26,17 @@ TUNABLE: dict[str, dict[str, str | None]] = {
     | {"mini_batch_size": _WHOLE, "use_bias": None},
     "knn": {"k": _WHOLE, "sample_size": _WHOLE},
 }
+MAXIMIZED = {
+    *XGBOOST_MAXIMIZED,
+    *("binary_classification_accuracy", "binary_f_beta", "precision", "recall", "roc_auc_score", "dcg", "accuracy"),
+    *("macro_recall", "macro_precision", "macro_f_beta", "multiclass_accuracy", "multiclass_top_k_accuracy"),
+}
 QUOTAS = {"MaxNumberOfTrainingJobs": 750, "MaxParallelTrainingJobs": 100}
-MOST_HYPERPARAMETERS, MOST_VALUES = 30, 30
+MOST_HYPERPARAMETERS = 30  # "Every possible value in a categorical hyperparameter counts against this limit"
 UNSUPPORTED = ("WarmStartConfig", "Autotune", "TrainingJobDefinitions")
 
 
-def space_of(request: dict[str, Any]) -> Space:
+def space_of(region: str, request: dict[str, Any]) -> Space:
     """The search space of a tuning job that can be made. Raises AwsError."""
     config = request["HyperParameterTuningJobConfig"]
     _refuse_unsupported(request, config)
@@ -47,10 +54,9 @@ def space_of(request: dict[str, Any]) -> Space:
             )
     _check_strategy(config)
     definition = request["TrainingJobDefinition"]
-    uri = definition["AlgorithmSpecification"].get("TrainingImage", "")
-    image = images.built_in(uri)
-    if image is None:
-        raise AwsError("NotImplemented", images.why_not(uri), 501)
+    specification = definition["AlgorithmSpecification"]
+    image = training_checks.image_of(region, specification)
+    _check_objective(image, specification["TrainingImage"], config["HyperParameterTuningJobObjective"])
     _check_ranges(image.algorithm, config["ParameterRanges"], definition.get("StaticHyperParameters", {}))
     return Space(config["ParameterRanges"])
 
@@ -63,6 +69,19 @@ def _refuse_unsupported(request: dict[str, Any], config: dict[str, Any]) -> None
         asked.append("TuningJobCompletionCriteria.ConvergenceDetected")
     if asked:
         raise AwsError("NotImplemented", f"The offline AWS does not support {', '.join(asked)}.", 501)
+
+
+def _check_objective(image: images.Image, uri: str, objective: dict[str, str]) -> None:
+    metric, kind = objective["MetricName"], objective["Type"]
+    if metric not in {entry["Name"] for entry in job_metrics.injected(image)}:
+        raise invalid(
+            f"The objective metric, [{metric}], isn't valid for the [{uri}] algorithm. Choose a valid objective metric."
+        )
+    if (metric.rpartition(":")[2] in MAXIMIZED) != (kind == "Maximize"):
+        raise invalid(
+            f"The objective metric type, [{kind}], that you specified for objective metric, [{metric}], isn't valid "
+            f"for the [{uri}] algorithm. Choose a valid objective metric type."
+        )
 
 
 def _check_strategy(config: dict[str, Any]) -> None:
@@ -80,8 +99,13 @@ def _check_strategy(config: dict[str, Any]) -> None:
 def _check_ranges(algorithm: str, ranges: dict[str, Any], static: dict[str, str]) -> None:
     known = TUNABLE[algorithm]
     names = [entry["Name"] for entries in ranges.values() for entry in entries]
-    if len(names) > MOST_HYPERPARAMETERS:
-        raise invalid(f"A tuning job can tune {MOST_HYPERPARAMETERS} hyperparameters, not {len(names)}.")
+    counted = sum(len(entry["Values"]) if "Values" in entry else 1 for entries in ranges.values() for entry in entries)
+    if counted > MOST_HYPERPARAMETERS:
+        raise AwsError(
+            "ResourceLimitExceeded",
+            f"A tuning job can search {MOST_HYPERPARAMETERS} hyperparameters, of which each value of a category counts "
+            f"as one; these are {counted}.",
+        )
     for name in names:
         if names.count(name) > 1:
             raise invalid(f"The hyperparameter {name} has more than one range.")
@@ -96,9 +120,6 @@ def _check_ranges(algorithm: str, ranges: dict[str, Any], static: dict[str, str]
             if known[entry["Name"]] != kind:
                 raise invalid(f"The hyperparameter {entry['Name']} does not belong to {kind}.")
             _check_bounds(algorithm, entry, int if kind == _WHOLE else float)
-    for entry in ranges.get("CategoricalParameterRanges", ()):
-        if len(entry["Values"]) > MOST_VALUES:
-            raise invalid(f"The hyperparameter {entry['Name']} has more than {MOST_VALUES} values.")
 
 
 def _check_bounds(algorithm: str, entry: dict[str, str], number: type) -> None:

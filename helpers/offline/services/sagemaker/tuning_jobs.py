@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.offline.kernel import AwsError, Call, Kernel
-from helpers.offline.services.sagemaker import job_events, tuning_checks
+from helpers.offline.services.sagemaker import job_events, training_checks, tuning_checks
 from helpers.offline.services.sagemaker.job_run import JobRun
 from helpers.offline.services.sagemaker.records import TrainingJob, TuningJob
 from helpers.offline.services.sagemaker.store import Store, invalid, page
@@ -59,25 +59,44 @@ class TuningJobs:
 
     def create(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         name = request["HyperParameterTuningJobName"]
-        if any(taken.lower() == name.lower() for taken in self.store.tuning_jobs(call.region)):
-            raise AwsError("ResourceInUse", f"Hyper parameter tuning job {name} already exists.")
-        space = tuning_checks.space_of(request)
+        self._refuse_taken(call.region, name)
+        space = tuning_checks.space_of(call.region, request)
         arn = self.store.arn(call.region, "hyper-parameter-tuning-job", name)
         kept = {key: value for key, value in request.items() if key != "Tags"}
         job = TuningJob(arn, name, call.region, kept, list(request.get("Tags", [])))
         config = request["HyperParameterTuningJobConfig"]
         seed = config.get("RandomSeed", zlib.crc32(name.encode()))
         search = Search(config["Strategy"], space, seed, self.kernel.workspace.dir / "sagemaker")
-        image = self.training.check(call.region, self._child_request(job, "check", {}))
-        self.training.check_objective(image, objective_of(job)["MetricName"])
-        self.store.tuning_jobs(call.region)[name] = job
+        training_checks.check(self.kernel, call.region, self._child_request(job, "check", {}))
+        with self.store.lock:
+            self._refuse_taken(call.region, name)
+            self.store.tuning_jobs(call.region)[name] = job
         self._tell(job)
         threading.Thread(target=self._run, args=(job, search), name=f"tuning {name}", daemon=True).start()
         return {"HyperParameterTuningJobArn": arn}
 
+    def _refuse_taken(self, region: str, name: str) -> None:
+        if any(taken.lower() == name.lower() for taken in self.store.tuning_jobs(region)):
+            raise AwsError(
+                "ResourceInUse",
+                f"A hyperparameter tuning job with the name, {name}, already exists. Choose a different name.",
+            )
+
+    def delete(self, call: Call, request: dict[str, Any]) -> None:
+        """The entry alone: its training jobs stay. A job that is not there is deleted already."""
+        with self.store.lock:
+            jobs = self.store.tuning_jobs(call.region)
+            job = jobs.get(request["HyperParameterTuningJobName"])
+            if job is None:
+                return
+            if job.status in ("InProgress", "Stopping"):
+                raise _rejected(job)
+            del jobs[job.name]
+
     def describe(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         job = self._find(call, request)
-        return description(job, self._children(job))
+        with self.store.lock:
+            return description(job, self._children(job))
 
     def list(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         return page(
@@ -123,7 +142,7 @@ class TuningJobs:
         job = self._find(call, request)
         with self.store.lock:
             if job.status not in ("InProgress", "Stopping"):
-                raise invalid(f"The request was rejected because the tuning job is in status {job.status}.")
+                raise _rejected(job)
             job.status = "Stopping"
         self._changed(job)
         self._tell(job)
@@ -152,9 +171,12 @@ class TuningJobs:
             children = self._children(job)
             if job.status == "Stopping":
                 self._end(job, "Stopped")
-            elif children and not any(child.status != "Failed" for child in children):
+            elif children and all(child.status == "Failed" for child in children):
                 self._end(
-                    job, "Failed", f"No training job succeeded after {len(children)} attempts. See their failures."
+                    job,
+                    "Failed",
+                    f"No training job succeeded after {len(children)} attempts. For additional details, please take a "
+                    "look at the training job failures by listing training jobs for the hyperparameter tuning job.",
                 )
             else:
                 self._end(job, "Completed")
@@ -170,6 +192,8 @@ class TuningJobs:
             if self._is_reached(job, children):
                 self._stop_children(job)
                 is_exhausted = True
+            if job.status == "Stopping":
+                self._stop_children(job)  # one may have been started meanwhile
             self._stop_hopeless(job, children, runs, rule, seen)
             if job.status == "Stopping" or is_exhausted or self._is_enough(job, children):
                 if not running:
@@ -185,10 +209,13 @@ class TuningJobs:
                         runs[child.name] = run
 
     def _is_enough(self, job: TuningJob, children: list[TrainingJob]) -> bool:
-        limits = job.request["HyperParameterTuningJobConfig"]["ResourceLimits"]
+        config = job.request["HyperParameterTuningJobConfig"]
+        most = config["ResourceLimits"].get("MaxNumberOfTrainingJobs", 1)
+        if config["Strategy"] == "Grid" and "MaxNumberOfTrainingJobs" not in config["ResourceLimits"]:
+            most = tuning_checks.QUOTAS["MaxNumberOfTrainingJobs"]  # as many as the grid has points
         failed = [child for child in children if child.status == "Failed"]
         gives_up = len(failed) >= FAILURES_IN_A_ROW and len(failed) == len(children)
-        return gives_up or len(job.children) >= limits.get("MaxNumberOfTrainingJobs", 1)
+        return gives_up or len(job.children) >= most
 
     def _is_reached(self, job: TuningJob, children: list[TrainingJob]) -> bool:
         """The time is over, or a completion criterion is met."""
@@ -268,7 +295,11 @@ class TuningJobs:
         }
 
     def _end(self, job: TuningJob, status: str, failure: str | None = None) -> None:
-        job.status, job.failure, job.ended = status, failure, time.time()
+        """A job that was told to stop does not end as Completed."""
+        with self.store.lock:
+            if job.status == "Stopping" and status == "Completed":
+                status = "Stopped"
+            job.status, job.failure, job.ended = status, failure, time.time()
         self._changed(job)
         self._tell(job)
 
@@ -286,6 +317,10 @@ class TuningJobs:
     def _children(self, job: TuningJob) -> list[TrainingJob]:
         jobs = self.store.training_jobs(job.region)
         return [jobs[name] for name in list(job.children) if name in jobs]
+
+
+def _rejected(job: TuningJob) -> AwsError:
+    return invalid(f"The request was rejected because the tuning job is in status {job.status}.")
 
 
 def _rule(job: TuningJob) -> Rule:
