@@ -147,6 +147,8 @@ def _firehose(call: Call, parameters: Mapping[str, Any]) -> list[Need]:
 
 def _lambda(call: Call, parameters: Mapping[str, Any]) -> list[Need]:
     action = {"Invoke": "InvokeFunction", "InvokeAsync": "InvokeFunction"}.get(call.operation, call.operation)
+    if "EventSourceMapping" in call.operation:
+        return [_event_source_mapping(call, action, parameters)]
     name = parameters.get("FunctionName") or parameters.get("Resource") or parameters.get("ARN")
     if not name or (call.operation.startswith("List") and call.operation.endswith(("Functions", "Mappings"))):
         return [Need(f"lambda:{action}")]
@@ -154,6 +156,21 @@ def _lambda(call: Call, parameters: Mapping[str, Any]) -> list[Need]:
     qualifier = parse_qs(call.query).get("Qualifier", [""])[0]
     arn = f"arn:aws:lambda:{call.region}:{call.account_id}:function:{function}"
     return [Need(f"lambda:{action}", (f"{arn}:{qualifier}",) if qualifier else (arn,))]
+
+
+def _event_source_mapping(call: Call, action: str, parameters: Mapping[str, Any]) -> Need:
+    """The function is no resource of these actions but a condition key, and is only asked for where it is named."""
+    name = str(parameters.get("FunctionName") or "").rpartition("function:")[2]
+    function = f"arn:aws:lambda:{call.region}:{call.account_id}:function:{name}"
+    context = {"lambda:functionarn": (function,)} if name else {}
+    identity = parameters.get("UUID")
+    if not identity:
+        return Need(f"lambda:{action}", ANY, context)
+    return Need(
+        f"lambda:{action}",
+        (f"arn:aws:lambda:{call.region}:{call.account_id}:event-source-mapping:{identity}",),
+        context,
+    )
 
 
 def _apigateway(call: Call, parameters: Mapping[str, Any]) -> list[Need]:

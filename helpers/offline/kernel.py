@@ -142,6 +142,28 @@ class ObjectSummary:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """`visible`: how many messages could be received now."""
+
+    visibility_timeout_s: int
+    is_fifo: bool
+    visible: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMessage:
+    """A received message. `system` are SQS's own attributes as text, `attributes` the sender's as Lambda gets them."""
+
+    id: str
+    receipt_handle: str
+    body: str
+    system: Mapping[str, str]
+    attributes: Mapping[str, Mapping[str, Any]]
+    md5: str
+    md5_of_attributes: str
+
+
 class Functions(Protocol):
     """Lambda. `invoke` blocks; `invoke_async` queues, retries twice, and asks the function's resource policy."""
 
@@ -169,7 +191,10 @@ class Topics(Protocol):
 
 
 class Queues(Protocol):
-    """SQS. The queue's policy is asked about `source_principal`, None asks nothing. Attributes as SQS writes them."""
+    """SQS. The queue's policy is asked about `source_principal`, None asks nothing. Attributes as SQS writes them.
+
+    All raise AwsError NonExistentQueue.
+    """
 
     def send(
         self,
@@ -182,6 +207,9 @@ class Queues(Protocol):
         source_principal: str | None = None,
         source_arn: str = "",
     ) -> None: ...
+    def facts(self, queue_arn: str) -> QueueFacts: ...
+    def receive(self, queue_arn: str, count: int) -> list[QueueMessage]: ...
+    def delete(self, queue_arn: str, handles: list[str]) -> None: ...
 
 
 class Streams(Protocol):

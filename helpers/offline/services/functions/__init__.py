@@ -7,9 +7,11 @@ from typing import Any
 from helpers.offline.kernel import Invocation, Kernel, Support
 from helpers.offline.services.functions import lookup, seam
 from helpers.offline.services.functions.control import Control
+from helpers.offline.services.functions.event_sources import EventSources
 from helpers.offline.services.functions.events import EventQueue
 from helpers.offline.services.functions.existing import Existing
 from helpers.offline.services.functions.invoke import Invoke
+from helpers.offline.services.functions.queue_poller import TICK_S, QueuePoller
 from helpers.offline.services.functions.service import FunctionService
 
 REAL = Support("real")
@@ -32,7 +34,7 @@ OPERATIONS = {
         "and reported, MemorySize is no limit; at most 10 executions at once per version, more wait; on a Linux with "
         "Landlock the process sees its code, its temporary directory and the system, none of your other files",
     ),
-    "AddPermission": Support("real", "asked when API Gateway, SNS, EventBridge or CloudWatch invokes"),
+    "AddPermission": Support("real", "asked when API Gateway, S3, SNS, EventBridge or CloudWatch invokes"),
     "RemovePermission": REAL,
     "GetPolicy": REAL,
     "PublishVersion": REAL,
@@ -52,6 +54,14 @@ OPERATIONS = {
     "GetFunctionEventInvokeConfig": REAL,
     "DeleteFunctionEventInvokeConfig": REAL,
     "ListFunctionEventInvokeConfigs": REAL,
+    "CreateEventSourceMapping": Support(
+        "real",
+        "of SQS: batches and their window, ReportBatchItemFailures, filters, MaximumConcurrency; at most 5 at once",
+    ),
+    "UpdateEventSourceMapping": REAL,
+    "GetEventSourceMapping": REAL,
+    "ListEventSourceMappings": REAL,
+    "DeleteEventSourceMapping": REAL,
     "TagResource": REAL,
     "UntagResource": REAL,
     "ListTags": REAL,
@@ -87,7 +97,9 @@ def install(kernel: Kernel) -> None:
     kernel.ports.functions = Port(service, events)
     seam.replace(service)
     kernel.hot("lambda", "Invoke", Invoke(kernel, service, events).__call__)
-    handlers = Existing(kernel).operations() | Control(kernel, service).operations()
+    sources = EventSources(kernel)
+    kernel.durable("event source mappings", sources.save, sources.load)
+    handlers = Existing(kernel).operations() | Control(kernel, service).operations() | sources.operations()
     for operation, handler in handlers.items():
         kernel.hot("lambda", operation, handler, blocking=True)
     kernel.on_start(service.start)
@@ -95,4 +107,5 @@ def install(kernel: Kernel) -> None:
     kernel.on_stop(service.stop)
     kernel.on_stop(events.stop)
     kernel.synced(events.outbox.sync)
+    kernel.every(TICK_S, QueuePoller(kernel, service, sources).tick, name="event-source-poller")
     kernel.every(30, service.pool.reap, name="lambda-reaper")

@@ -152,7 +152,11 @@ class EventQueue:
         if service == "sns":
             self.kernel.ports.topics.publish(arn, text)
         elif service == "sqs":
-            values = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items() if value}
+            values = {
+                key: {"DataType": "Number" if key == "ErrorCode" else "String", "StringValue": value}
+                for key, value in attributes.items()
+                if value
+            }
             self.kernel.ports.queues.send(arn, text, attributes=values)
         elif service == "lambda":
             self.put(arn, text.encode())

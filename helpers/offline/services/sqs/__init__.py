@@ -9,9 +9,9 @@ from typing import Any
 from moto.sqs.models import sqs_backends
 
 from helpers.offline import fallthrough, resource_policies
-from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
+from helpers.offline.kernel import Answer, AwsError, Call, Kernel, QueueFacts, QueueMessage, Support
 from helpers.offline.resource_policies import Source
-from helpers.offline.services.sqs import limits
+from helpers.offline.services.sqs import consumer, limits
 
 OPERATIONS: dict[str, Support] = {
     "CreateQueue": Support("real", "encryption keys and RedriveAllowPolicy are only kept"),
@@ -69,6 +69,16 @@ class Queues:
             group_id=group_id,
             deduplication_id=deduplication_id,
         )
+
+    def facts(self, queue_arn: str) -> QueueFacts:
+        return consumer.facts(self.kernel.account_id, queue_arn)
+
+    def receive(self, queue_arn: str, count: int) -> list[QueueMessage]:
+        """At most `count`; they are out of sight for the queue's visibility timeout."""
+        return consumer.receive(self.kernel.account_id, queue_arn, count)
+
+    def delete(self, queue_arn: str, handles: list[str]) -> None:
+        consumer.delete(self.kernel.account_id, queue_arn, handles)
 
 
 def receive_message(call: Call) -> Answer:
