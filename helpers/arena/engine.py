@@ -150,13 +150,14 @@ class Engine:
         self.row.phase = after(self.row.phase, "reveal")
         self.mark("revealed", "Results revealed")
 
-    def change_conditions(self) -> None:
-        """From the next interaction on, the warehouse is in the scenario of the settings."""
+    def change_conditions(self, number: int | None = None) -> None:
+        """From interaction `number` on, or from the next one, the warehouse is in the scenario of the settings."""
         if self.row.phase not in (Phase.LIVE, Phase.LOCKED) or self.row.finished or self.stream is None:
             raise RoundError("Conditions change while the round is live.")
         if self.row.change_from is not None:
             raise RoundError("Conditions have already changed in this round.")
-        number = int(self.clock.elapsed * self.settings.rate) + 1
+        if number is None:
+            number = int(self.clock.elapsed * self.settings.rate) + 1
         self.stream.change(number)
         self.row.change_from = number
         self.mark("conditions", f"Conditions changed: {self.settings.scenario.replace('_', ' ').lower()}")
@@ -182,13 +183,30 @@ class Engine:
         """The ranking now."""
         return self.scores.rows()
 
+    def admit(self, alias: str, url: str, kind: str, token_hash: str) -> EntryRow:
+        """A new entry, which takes part from the next interaction on: both are kept or neither.
+
+        Raises AliasTaken, sqlite3.Error.
+        """
+        first = self._next_interaction()
+        playing = None if self.row.finished else (self.row.id, first)
+        entry = self.store.add_entry(alias, url, kind, token_hash, playing)
+        self._takes_part(entry, first)
+        return entry
+
     def enter(self, entry: EntryRow) -> None:
-        """Let an entry take part from the next interaction on."""
-        first = 0
-        if self.row.phase in (Phase.LIVE, Phase.LOCKED):
-            first = int(self.clock.elapsed * self.settings.rate) + 2
+        """Let an entry of the store take part from the next interaction on."""
+        first = self._next_interaction()
         if not self.row.finished:
             self.store.play(self.row.id, entry.id, first)
+        self._takes_part(entry, first)
+
+    def _next_interaction(self) -> int:
+        """The first that is sure not to have begun."""
+        return int(self.clock.elapsed * self.settings.rate) + 2 if self.row.phase in (Phase.LIVE, Phase.LOCKED) else 0
+
+    def _takes_part(self, entry: EntryRow, first: int) -> None:
+        if not self.row.finished:
             self.scores.enter(entry, first)
         self.on_change()
 
@@ -268,6 +286,7 @@ class Engine:
         assert self.stream is not None
         event = self.stream.interaction(number)
         self.journal.asked(self.row, event)
+        self.scores.announced = number + 1
         for player in self.players.values():
             if number >= player.first:
                 player.asked(number)

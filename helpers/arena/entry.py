@@ -47,7 +47,7 @@ class Desk:
     async def enter(
         self, url: str, alias: str | None = None, kind: str = "learner", *, check: bool = True
     ) -> tuple[EntryRow, str]:
-        """A new entry and its token. Raises EntryRefused, NameRefused, NotAllowed, AliasTaken."""
+        """A new entry and its token. Raises EntryRefused, NameRefused, NotAllowed, AliasTaken, sqlite3.Error."""
         present = self.store.entries()
         if len(present) >= MOST_ENTRIES:
             raise EntryRefused(f"The arena is full: {MOST_ENTRIES} entries.")
@@ -58,9 +58,7 @@ class Desk:
         if check:
             url = await self.check_url(url)
         token = secrets.token_urlsafe(24)
-        entry = self.store.add_entry(alias, url, kind, hashed(token))
-        self.engine.enter(entry)
-        return entry, token
+        return self.engine.admit(alias, url, kind, hashed(token)), token
 
     def owned(self, entry: int, token: str) -> EntryRow:
         """The entry, if this is its token. Raises WrongToken, whether it exists or not."""

@@ -94,7 +94,7 @@ class Play:
                 self.pace.clock.start()
         event = engine.announce(number)
         if settings.change_at and engine.row.change_from is None and event.due >= settings.change_at:
-            engine.change_conditions()
+            engine.change_conditions(number + 1)
 
     def _somebody_owes(self) -> bool:
         return any(player.open_questions >= OPEN_WHEN_PATIENT for player in self.engine.players.values())

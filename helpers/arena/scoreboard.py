@@ -22,6 +22,7 @@ class Scoreboard:
         self.durations: deque[float] = deque(maxlen=settings.window)
         self.chart: deque[list] = deque(maxlen=CHART_POINTS)  # clock, mean duration, FC average's error, the leader's
         self.ended = 0  # so many of the stream's order of ending are scored
+        self.announced = 0  # so many interactions have begun, the last of them perhaps late
 
     def enter(self, entry: EntryRow, first: int) -> Player:
         """Let an entry play from interaction `first` on."""
@@ -42,7 +43,7 @@ class Scoreboard:
         answered_by = clock if everything else self.settings.answered_by(clock)
         while self.ended < len(stream.ends) and stream.ends[self.ended] <= clock:
             number = stream.ending[self.ended]
-            if stream.due[number] > answered_by:
+            if stream.due[number] > answered_by or number >= self.announced:
                 break
             duration, average = stream.durations[number], stream.averages[number]
             self.baseline.add(error_ms(Outcome.OK, average, duration, average, penalty), True, None)
@@ -70,6 +71,7 @@ class Scoreboard:
         `answers`: (number, entry, outcome, prediction or NaN, latency or NaN). Returns the numbers that it still owes.
         """
         player = self.enter(entry, first)
+        self.announced = max(self.announced, asked)
         owed = dict.fromkeys(range(first, asked))
         for number in owed:
             player.asked(number)

@@ -92,8 +92,10 @@ class Store:
 
     # entries
 
-    def add_entry(self, alias: str, url: str, kind: str, token_hash: str) -> EntryRow:
-        """Raises AliasTaken."""
+    def add_entry(
+        self, alias: str, url: str, kind: str, token_hash: str, playing: tuple[int, int] | None = None
+    ) -> EntryRow:
+        """`playing`: the round in which it takes part at once, and from which interaction on. Raises AliasTaken."""
         with self._lock, self._db:
             try:
                 cursor = self._db.execute(
@@ -103,6 +105,8 @@ class Store:
                 )
             except sqlite3.IntegrityError:
                 raise AliasTaken(f"The alias {alias} is taken; choose another, or leave it out to get one.") from None
+            if playing is not None:
+                self._play(playing[0], cursor.lastrowid, playing[1])
             return self.entry(cursor.lastrowid)
 
     def entry(self, entry: int) -> EntryRow:
@@ -209,7 +213,10 @@ class Store:
     def play(self, round_id: int, entry: int, first: int) -> None:
         """The entry takes part in the round from interaction `first` on."""
         with self._lock, self._db:
-            self._db.execute("insert or ignore into players values (?, ?, ?, null)", (round_id, entry, first))
+            self._play(round_id, entry, first)
+
+    def _play(self, round_id: int, entry: int, first: int) -> None:
+        self._db.execute("insert or ignore into players values (?, ?, ?, null)", (round_id, entry, first))
 
     def stop_playing(self, round_id: int, entry: int, last: int) -> None:
         with self._lock, self._db:

@@ -46,6 +46,7 @@ class Participants:
 
         asyncio.run_coroutine_threadsafe(end(), self._loop)
         self._thread.join(5)
+        self._loop.close()
 
     async def _one(self, reader, writer):
         try:

@@ -87,14 +87,18 @@ class Running:
     def enter(self, url, alias=None):
         return self.call("POST", "api/entries", {"url": url, "alias": alias})
 
+    def block(self, seconds):
+        """Nothing runs in the arena's event loop for so long, as on a machine that is busy with something else."""
+        self.arena.engine._play.get_loop().call_soon_threadsafe(time.sleep, seconds)
+
     def state(self):
         return self.call("GET", "api/state")[1]
 
-    def wait(self, condition, seconds=20):
+    def wait(self, condition, seconds=60):
         return poll(lambda: (lambda s: s if condition(s) else None)(self.state()), seconds)
 
 
-def poll(condition, seconds=20):
+def poll(condition, seconds=60):
     """What `condition` returns as soon as it is true; fails the test when it never is."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import random
+import re
 import signal
 import time
 
@@ -12,6 +13,9 @@ import pytest
 from helpers import arena as arenas
 from helpers.arena import place
 from helpers.arena.client import ArenaError
+from helpers.arena.engine import SHORTEST_SECONDS
+from helpers.arena.pace import STALL_SECONDS
+from helpers.arena.rounds import Settings
 from tests.arena.playing import QUICK, poll
 
 SAME = ["alias", "number", "time_s", "duration_ms", "outcome", "prediction_ms", "error_ms", "window_rmse_ms"]
@@ -76,7 +80,7 @@ def test_a_killed_arena_shows_the_course_of_the_race_again_and_stays_paused(work
     assert len(after["chart"]) >= 20
     assert [r["score"] for r in after["rows"]] == [r["score"] for r in before["rows"]]
     client.act("resume")
-    final = poll(lambda: (lambda s: s if s["finished"] else None)(client.state()), 40)
+    final = poll(lambda: (lambda s: s if s["finished"] else None)(client.state()))
     assert all(r["availability"] == 1.0 for r in final["rows"])
 
 
@@ -85,7 +89,7 @@ def test_a_stopped_process_goes_on_without_harm_to_anybody(workspace, participan
     race = arenas.start_round(**ROUND | {"warm_up_seconds": 0})
     poll(lambda: race.client.state()["clock"] > 2)
     os.kill(pid(), signal.SIGSTOP)  # a laptop's lid
-    time.sleep(4)
+    time.sleep(Settings().deadline_seconds + STALL_SECONDS + 0.5)  # so long that open questions count as stalled too
     os.kill(pid(), signal.SIGCONT)
     assert (race.standings().availability == 1.0).all()
     assert race.results().groupby("alias").size().nunique() == 1
@@ -95,7 +99,7 @@ def test_a_stopped_process_goes_on_without_harm_to_anybody(workspace, participan
 
 
 def test_a_changed_system_time_moves_nothing(arena, participants, monkeypatch):
-    running = arena(settings=dataclasses.replace(QUICK, patient=True))
+    running = arena(settings=dataclasses.replace(QUICK, seconds=60, patient=True))
     running.enter(f"{participants.url}/good/0", "a")
     running.act("start")
     right = time.time
@@ -103,9 +107,12 @@ def test_a_changed_system_time_moves_nothing(arena, participants, monkeypatch):
         clock = running.state()["clock"]
         monkeypatch.setattr(time, "time", lambda days=days: right() + days * 86_400)
         state = running.wait(lambda s, clock=clock: s["clock"] > clock + 0.5)
-        assert state["clock"] < clock + 4
+        assert state["clock"] < clock + 30
+    running.wait(lambda s: s["clock"] > SHORTEST_SECONDS)
+    running.act("end")
     final = running.wait(lambda s: s["finished"])
-    assert [m for m in final["marks"] if m[1] == "gap"] == []
+    gaps = [int(re.search(r"for (\d+) s", text)[1]) for _, kind, text in final["marks"] if kind == "gap"]
+    assert max(gaps, default=0) < 30  # a busy machine may stand still for a moment, but not for days
     assert {r["count"] for r in final["rows"]} == {next(r["count"] for r in final["rows"])}
     assert final["rows"][0]["availability"] == 1.0
 

@@ -1,6 +1,7 @@
 """A disk that refuses: the arena says so, loses nothing, and goes on when there is room again."""
 
 import dataclasses
+import sqlite3
 
 import pytest
 
@@ -84,6 +85,24 @@ def test_a_full_disk_pauses_the_round_and_the_instructor_is_told_until_there_is_
     final = running.wait(lambda s: s["finished"])
     assert next(r for r in final["rows"] if r["alias"] == "a")["availability"] == 1.0
     assert running.call("GET", "api/instructor", token=TOKEN)[1]["trouble"] == ""
+
+
+def refuse_players(action, table, *_):
+    return sqlite3.SQLITE_DENY if (action, table) == (sqlite3.SQLITE_INSERT, "players") else sqlite3.SQLITE_OK
+
+
+def test_an_entry_that_the_disk_refuses_is_no_half_an_entry(arena, participants):
+    """It is not left in the store without a part in the round, and its alias is free for the next try."""
+    running = arena()
+    running.store._db.set_authorizer(refuse_players)  # room for the entry itself, and then no more
+    assert running.enter(f"{participants.url}/good/0", "Ada")[0] == 503
+    running.store._db.set_authorizer(None)
+    assert [r["alias"] for r in running.state()["rows"]] == ["FC average"]
+    assert [e.alias for e in running.store.entries()] == ["FC average"]
+    assert running.enter(f"{participants.url}/good/0", "Ada")[0] == 201
+    running.act("start")
+    final = running.wait(lambda s: s["finished"])
+    assert {r["alias"]: r["count"] > 50 for r in final["rows"]} == {"FC average": True, "Ada": True}
 
 
 def test_a_start_that_the_disk_refuses_can_be_repeated(arena, participants):
