@@ -18,6 +18,18 @@ def until(page, expression):
     poll(lambda: page.evaluate(expression))
 
 
+def at_rest(page):
+    """What moved on the page has come to rest; the bar of the clock never does."""
+    moving = "[...document.querySelectorAll('.row, .card, .banner')].flatMap(e => e.getAnimations({ subtree: true }))"
+    until(page, f"{moving}.every(a => a.playState !== 'running')")
+
+
+def seconds_shown(page):
+    """What the page's countdown shows, in seconds."""
+    minutes, seconds = page.locator("#clock").inner_text().split(":")
+    return int(minutes) * 60 + int(seconds)
+
+
 def enter(running, participants, count):
     for i in range(count):
         assert running.enter(f"{participants.url}/good/{i * 400}", f"player {i}")[0] == 201
@@ -88,8 +100,9 @@ def test_names_are_text_on_every_page(arena, participants, visit, path):
     page = visit(running.url + path)
     page.get_by_text(EVIL).first.wait_for(state="attached")
     running.act("start")
-    until(page, "document.getElementById('phase').textContent === 'live'")
-    page.wait_for_timeout(700)
+    page.locator("#phase", has_text="live").wait_for()
+    running.wait(lambda s: s["clock"] > 1)
+    poll(lambda: seconds_shown(page) < LONGER.seconds)  # states of the live round have been drawn
     assert page.evaluate("window.hacked") is None
     assert page.locator("img[src=x]").count() == 0
 
@@ -192,7 +205,7 @@ def test_every_row_is_on_the_screen(arena, visit, count, scheme):
     running.arena.board.refresh()
     page = visit(running.url, color_scheme=scheme)
     until(page, f"document.querySelectorAll('.row').length === {count + 1}")
-    page.wait_for_timeout(800)
+    at_rest(page)
     outside = page.evaluate("""() => [...document.querySelectorAll('.row')].filter(row => {
         const box = row.getBoundingClientRect();
         const field = document.querySelector('.field').getBoundingClientRect();
@@ -312,11 +325,11 @@ def test_everything_can_be_read(arena, participants, visit, path, scheme):
     assert page.evaluate(CONTRAST) == []
     running.act("start")
     until(page, "document.querySelectorAll('.sign-error').length >= 2 + !!document.querySelector('.states')")
-    page.wait_for_timeout(900)  # what moves has come to rest
+    at_rest(page)
     assert page.evaluate(CONTRAST) == []
     running.act("lock")
     until(page, "document.getElementById('phase').textContent === 'locked'")
-    page.wait_for_timeout(900)
+    at_rest(page)
     assert page.evaluate(CONTRAST) == []
 
 
@@ -334,7 +347,8 @@ def test_the_keyboard_reaches_everything_in_the_order_of_the_page(arena, partici
     order = ["Projector", "Phone", "Dark or light", "Start the round", "New round", "Save", "Rename player 0", "CSV"]
     assert sorted(order, key=seen.index) == order
     page.get_by_role("button", name="Rename player 0").press("Enter")
-    page.wait_for_timeout(2000)  # the table is drawn again meanwhile
+    page.evaluate("document.querySelector('#entries tbody tr').id = 'drawn-before'")
+    until(page, "!document.getElementById('drawn-before')")  # the table has been drawn again
     assert page.evaluate("document.activeElement.id") == "reply"
     page.keyboard.press("Escape")
     until(page, "document.activeElement.ariaLabel === 'Rename player 0'")
@@ -362,14 +376,13 @@ def test_a_page_that_slept_catches_up(arena, participants, visit):
     page.locator("#phase", has_text="live").wait_for()
     chromium = page.context.new_cdp_session(page)
     chromium.send("Page.setWebLifecycleState", {"state": "frozen"})
-    page.wait_for_timeout(4000)
+    asleep = running.state()["clock"]
+    running.wait(lambda s: s["clock"] > asleep + 4)
     chromium.send("Page.setWebLifecycleState", {"state": "active"})
     running.act("lock")
     page.locator("#phase", has_text="locked").wait_for()
-    shown = page.locator("#clock").inner_text()
-    state = running.state()
-    minutes, seconds = shown.split(":")
-    assert abs(int(minutes) * 60 + int(seconds) - (state["seconds"] - state["clock"])) <= 3
+    shown, state = seconds_shown(page), running.state()
+    assert abs(shown - (state["seconds"] - state["clock"])) <= 3
 
 
 def test_the_computers_own_time_does_not_move_the_countdown(arena, participants, visit):
@@ -380,9 +393,8 @@ def test_the_computers_own_time_does_not_move_the_countdown(arena, participants,
     page.locator("#phase", has_text="live").wait_for()
     page.evaluate("Date.now = () => 0")  # as if somebody had set the system's time back by decades
     running.wait(lambda s: s["clock"] > 3)
-    page.wait_for_timeout(500)
-    minutes, seconds = page.locator("#clock").inner_text().split(":")
-    assert 50 <= int(minutes) * 60 + int(seconds) <= 58
+    poll(lambda: seconds_shown(page) <= LONGER.seconds - 2)
+    assert abs(seconds_shown(page) - (LONGER.seconds - running.state()["clock"])) <= 3
 
 
 def test_an_arena_that_is_gone_is_told_on_every_page_and_found_again(arena, participants, visit):
