@@ -3,10 +3,15 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 from botocore.exceptions import ClientError
+
+import helpers.offline.services.logs as logs_service
+from helpers.offline.kernel import Credentials, Kernel, Workspace
+from helpers.offline.services.logs import retention
 
 
 @pytest.fixture
@@ -103,3 +108,28 @@ def test_what_is_not_there_is_refused_by_name(offline, operation, arguments):
     with pytest.raises(ClientError, match="does not support logs:") as caught:
         getattr(offline.client("logs"), operation)(**arguments)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_what_is_put_while_old_events_are_removed_stays(tmp_path):
+    kernel = Kernel(Workspace(tmp_path, Credentials("id", "secret")), "http://127.0.0.1", "210987654321")
+    journal = logs_service.EventJournal(kernel)
+    stream = logs_service.stream_of(kernel.account_id, "us-east-1", "group", "stream")
+    stream.log_group.retention_in_days = "1"
+    writers = []
+
+    class Old:
+        @property
+        def timestamp(self):
+            """Somebody puts an event just when the old ones are looked through."""
+            now_ms = int(time.time() * 1000)
+            events = [{"timestamp": now_ms, "message": f"new {len(writers)}"}]
+            writers.append(threading.Thread(target=journal.put, args=(stream, events)))
+            writers[-1].start()
+            writers[-1].join(0.5)
+            return 0
+
+    stream.events.append(Old())
+    retention.expire(kernel, journal.lock)
+    for writer in writers:
+        writer.join()
+    assert [event.message for event in stream.events] == [f"new {number}" for number in range(len(writers))]

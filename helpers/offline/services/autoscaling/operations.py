@@ -186,7 +186,7 @@ class Operations:
         return target
 
     def _by_arn(self, request: dict[str, Any]) -> Target:
-        for target in self.scaling.targets.values():
+        for target in list(self.scaling.targets.values()):
             if target.arn == request["ResourceARN"]:
                 return target
         raise AwsError("ResourceNotFoundException", f"The resource {request['ResourceARN']} was not found.")

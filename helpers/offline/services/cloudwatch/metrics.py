@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import pickle
 import re
 import threading
@@ -27,6 +28,7 @@ RATES += ("Terabits",)
 UNITS = ("Seconds", "Microseconds", "Milliseconds", *RATES, "Percent", "Count")
 UNITS += (*(f"{unit}/Second" for unit in (*RATES, "Count")), "None")
 STATISTIC_SET = ("SampleCount", "Sum", "Minimum", "Maximum")
+log = logging.getLogger("offline.cloudwatch")
 PERCENTILE = re.compile(r"p(100(\.0{0,10})?|\d{1,2}(\.\d{0,10})?)")
 
 
@@ -210,7 +212,10 @@ class Metrics:
     def replay(self) -> None:
         """What was put after the snapshot."""
         for record in self.journal.records(self._replay_from):
-            self._add(*pickle.loads(record))
+            try:
+                self._add(*pickle.loads(record))
+            except Exception:
+                log.exception("a record of the journal of metrics cannot be used")
 
     def _saved_stores(self) -> dict[str, Any]:
         kept = {}

@@ -54,7 +54,7 @@ class EventJournal:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.journal = Journal(kernel.workspace.dir / "state", "logs", lambda: kernel.mark_dirty("logs"))
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()  # over the journal and the streams
         self._replay_from = 0
         self._put_log_events = LogStream.put_log_events
 
@@ -65,7 +65,7 @@ class EventJournal:
     def put(self, stream: LogStream, log_events: list[dict[str, Any]]) -> str:
         """Raises OSError, and then nothing was put."""
         place = (stream.region, stream.log_group.name, stream.log_stream_name)
-        with self._lock:
+        with self.lock:
             self.journal.append(pickle.dumps((*place, log_events)))
             token = self.add(stream, log_events)
         self.kernel.mark_dirty("logs")
@@ -116,7 +116,8 @@ class LogsPort:
                 self.journal.put(held, events)
             except OSError as error:
                 log.error("lines of %s would not survive a crash now: %s", group, error)
-                self.journal.add(held, events)
+                with self.journal.lock:
+                    self.journal.add(held, events)
 
 
 def stream_of(account_id: str, region: str, group: str, stream: str) -> LogStream:
@@ -201,4 +202,4 @@ def install(kernel: Kernel) -> None:
     kernel.hot("logs", "DeleteLogStream", delete_log_stream, blocking=True)
     kernel.ports.logs = LogsPort(kernel, journal)
     kernel.hot("logs", "PutRetentionPolicy", retention.put_retention_policy, blocking=True)
-    kernel.every(RETENTION_S, functools.partial(retention.expire, kernel), name="log retention")
+    kernel.every(RETENTION_S, functools.partial(retention.expire, kernel, journal.lock), name="log retention")

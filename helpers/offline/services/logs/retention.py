@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 
 from moto.logs.models import logs_backends
@@ -26,8 +27,8 @@ def put_retention_policy(call: Call) -> Answer:
     return fallthrough.ask_moto(call)
 
 
-def expire(kernel: Kernel) -> None:
-    """Removes what is older than its group's retention."""
+def expire(kernel: Kernel, lock: threading.Lock) -> None:
+    """Removes what is older than its group's retention. `lock`: nothing is put into a stream meanwhile."""
     now_ms = time.time() * 1000
     for backend in list(logs_backends[kernel.account_id].values()):
         for group in list(backend.groups.values()):
@@ -35,7 +36,10 @@ def expire(kernel: Kernel) -> None:
                 continue
             oldest = now_ms - int(group.retention_in_days) * DAY_MS
             for stream in list(group.streams.values()):
-                kept = [event for event in stream.events if event.timestamp >= oldest]
-                if len(kept) < len(stream.events):
-                    stream.events[:] = kept
+                with lock:
+                    kept = [event for event in stream.events if event.timestamp >= oldest]
+                    is_less = len(kept) < len(stream.events)
+                    if is_less:
+                        stream.events[:] = kept
+                if is_less:
                     kernel.mark_dirty("logs")

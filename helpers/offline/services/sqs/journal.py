@@ -59,26 +59,41 @@ class MessageJournal:
         SQSBackend.receive_message = receive_message
 
     def replay(self) -> None:
+        """Brings the queues to where they were. A queue's messages are looked up by id: they may be many."""
+        held: dict[tuple[str, str], dict[str, Message]] = {}
         for data in self.journal.records():
             try:
-                self._apply(*pickle.loads(data))
+                self._apply(held, *pickle.loads(data))
             except Exception:
                 log.exception("a record of SQS's journal cannot be used")
+        for (region, name), messages in held.items():
+            sqs_backends[self.account_id][region].queues[name]._messages[:] = messages.values()
 
     def _note(self, kind: str, queue: Queue, identity: str, fields: dict[str, Any] | None = None) -> None:
         self.journal.append(pickle.dumps((kind, queue.region, queue.name, identity, fields)))
 
-    def _apply(self, kind: str, region: str, queue_name: str, identity: str, fields: dict[str, Any] | None) -> None:
+    def _apply(
+        self,
+        held: dict[tuple[str, str], dict[str, Message]],
+        kind: str,
+        region: str,
+        queue_name: str,
+        identity: str,
+        fields: dict[str, Any] | None,
+    ) -> None:
+        """`held`: region and name of a queue -> its messages by their ids, in order."""
         queue = sqs_backends[self.account_id][region].queues.get(queue_name)
         if queue is None:
             return
-        known = next((message for message in queue._messages if message.id == identity), None)
+        place = region, queue_name
+        if place not in held:
+            held[place] = {message.id: message for message in queue._messages}
+        known = held[place].get(identity)
         if kind == "deleted":
-            if known is not None:
-                queue._messages.remove(known)
+            held[place].pop(identity, None)
         elif known is not None:
             known.__dict__.update(fields or {})
         elif kind == "sent":
             message = Message(identity, "")
             message.__dict__.update(fields or {})
-            queue._messages.append(message)
+            held[place][identity] = message
