@@ -46,8 +46,7 @@ def needs(call: Call) -> list[Need]:
 def _parameters(call: Call) -> dict[str, Any]:
     """The call's parameters by their names; of bulk calls only what says where they go."""
     if call.protocol == "query":
-        form = call.body if call.method == "POST" else call.query.encode()
-        return {name: values[0] for name, values in parse_qs(form.decode("utf-8", "replace")).items()}
+        return call.form()
     if call.service in ("firehose", "sagemaker") and len(call.body) > 20_000:
         found = re.search(rb'"DeliveryStreamName"\s*:\s*"([^"]+)"', call.body)
         if found:

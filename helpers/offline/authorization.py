@@ -42,8 +42,7 @@ class Authorizer:
             key = (call.principal, call.region, need.action, need.resources, tuple(need.context.items()))
             refusal = self._decided.get(key)
             if refusal is None:
-                session = session_policy(self.account_id, call)
-                refusal, is_lasting = self._decide(call.principal, call.region, need, session)
+                refusal, is_lasting = self._decide(call.principal, call.region, need)
                 if is_lasting:
                     if len(self._decided) > REMEMBERED:
                         self._decided.clear()
@@ -64,34 +63,24 @@ class Authorizer:
                 why = "with an explicit deny in a resource-based policy"
                 raise refused(call, _sentence(call.principal, need.action, need.resources[0], why))
 
-    def explain(self, principal: Principal, region: str, need: Need, session: str | None = None) -> str:
+    def explain(self, principal: Principal, region: str, need: Need) -> str:
         """Why the role of `principal` may not do what `need` says; empty where it may."""
-        return self._decide(principal, region, need, session)[0]
+        return self._decide(principal, region, need)[0]
 
-    def _decide(self, principal: Principal, region: str, need: Need, session: str | None) -> tuple[str, bool]:
+    def _decide(self, principal: Principal, region: str, need: Need) -> tuple[str, bool]:
         """(why not, or "" for yes; whether the decision lasts until a policy changes)."""
         role = find_role(self.account_id, principal.role_arn)
         documents = identity_documents(role) if role is not None else []
         boundary = boundary_document(role) if role is not None else None
+        policy = resource_policies.document_of(self.account_id, need.action, need.resources[0])
         request = Request(need.action, need.resources, self._context(principal, region, role, need.context))
-        lasting = not any(key in document.lower() for document in documents for key in _PASSING)
-        return self._reason(principal, request, documents, boundary, session), lasting
-
-    def _reason(
-        self,
-        principal: Principal,
-        request: Request,
-        documents: Sequence[str],
-        boundary: str | None,
-        session: str | None,
-    ) -> str:
-        policy = resource_policies.document_of(self.account_id, request.action, request.resources[0])
-        found = verdict(
-            request, documents, boundary, session, resource_verdict(self.account_id, principal, policy, request)
-        )
+        of_resource = resource_verdict(self.account_id, principal, policy, request)
+        found = verdict(request, documents, boundary, principal.session_policy, of_resource)
+        asked = [held.lower() for held in (*documents, boundary, principal.session_policy, policy) if held]
+        is_lasting = not any(key in document for document in asked for key in _PASSING)
         if found.decision is Decision.ALLOW:
-            return ""
-        return _sentence(principal, request.action, request.resources[0], found.why)
+            return "", is_lasting
+        return _sentence(principal, need.action, need.resources[0], found.why), is_lasting
 
     def _context(
         self, principal: Principal, region: str, role: Any, of_need: Mapping[str, tuple[str, ...]]
@@ -219,16 +208,6 @@ def default_document(policy: Any) -> str:
         if version.is_default:
             return _text(version.document)
     return "{}"
-
-
-def session_policy(account_id: str, call: Call) -> str | None:
-    from moto.sts.models import sts_backends
-
-    token = call.headers.get("x-amz-security-token")
-    for session in sts_backends[account_id]["aws"].assumed_roles:
-        if token and session.session_token == token:
-            return session.policy or None
-    return None
 
 
 def _text(document: Any) -> str:

@@ -41,7 +41,7 @@ class Identities:
                 arn = f"arn:aws:sts::{self.account_id}:assumed-role/{role}/{session.session_name}"
                 identity = Identity(
                     Credentials(access_key_id, session.secret_access_key, session.session_token),
-                    Principal(arn, session.role_arn),
+                    Principal(arn, session.role_arn, session.policy or None),
                     session.expiration.replace(tzinfo=datetime.UTC).timestamp(),
                 )
                 if len(self._known) > 10_000:

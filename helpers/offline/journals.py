@@ -23,6 +23,7 @@ class Journal:
         self.name = name
         self.number = 0
         self._grown = grown
+        self._has_grown = False
         self._lock = threading.Lock()
         self.number = max((number for number, _ in self.files()), default=0)
         self._current = Records(self._path(self.number))
@@ -33,8 +34,9 @@ class Journal:
         Raises OSError, and then nothing was added.
         """
         with self._lock:
-            size = self._current.append(data)
-        if size - len(data) < GROWN_BYTES <= size:
+            is_new = self._current.append(data) >= GROWN_BYTES and not self._has_grown
+            self._has_grown |= is_new
+        if is_new:
             self._grown()
 
     def sync(self) -> None:
@@ -47,7 +49,7 @@ class Journal:
             self._current.close()
             former = [path for _, path in self.files()]
             self.number += 1
-            self._current = Records(self._path(self.number))
+            self._current, self._has_grown = Records(self._path(self.number)), False
 
         def remove_former() -> None:
             for path in former:

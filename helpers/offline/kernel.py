@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
+from urllib.parse import parse_qs
 
 from helpers.offline.gate import Gate
 from helpers.offline.records import SYNC_S
@@ -31,10 +32,14 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls. `role_arn` is None for the owner of the workspace, who may do everything."""
+    """Who calls. `role_arn` is None for the owner of the workspace, who may do everything.
+
+    `session_policy`: what the session was limited to when it was made; None without a limit.
+    """
 
     arn: str
     role_arn: str | None = None
+    session_policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,11 @@ class Call:
     upload: Upload | None = None
     protocol: str = "json"  # query | json | cbor | rest-json | rest-xml: how an error is written for this caller
     is_form: bool = False  # an object that came in an HTML form
+
+    def form(self) -> dict[str, str]:
+        """The parameters of a call in the query protocol, whatever its bytes; of each the first value."""
+        text = self.body if self.method == "POST" else self.query.encode()
+        return {name: values[0] for name, values in parse_qs(text.decode("utf-8", "replace")).items()}
 
 
 @dataclass(slots=True)
@@ -346,6 +356,7 @@ class Kernel:
         self._background_pool = ThreadPoolExecutor(16, thread_name_prefix="background")
         self._periodic: list[tuple[float, Callable[[], None], str]] = []
         self._running = False
+        self._sessions_end = threading.Lock()
 
     def hot(self, service: str, operation: str, handler: Handler, *, blocking: bool = False) -> None:
         """Answers `operation` instead of moto. A blocking handler runs in a thread, any other in the event loop."""
@@ -418,9 +429,10 @@ class Kernel:
 
         backend = sts_backends[self.account_id]["aws"]
         now = datetime.now(UTC).replace(tzinfo=None)
-        for session in [session for session in backend.assumed_roles if session.expiration <= now]:
-            backend.assumed_roles.remove(session)
-            iam_backends[self.account_id]["aws"].access_keys.pop(session.access_key_id, None)
+        with self._sessions_end:
+            for session in [session for session in backend.assumed_roles if session.expiration <= now]:
+                backend.assumed_roles.remove(session)
+                iam_backends[self.account_id]["aws"].access_keys.pop(session.access_key_id, None)
         session = backend.assume_role(
             region_name=self.workspace.region,
             role_session_name=session_name,

@@ -11,7 +11,7 @@ from typing import Any
 
 from helpers.offline.records import Records, read
 
-REWRITE_BYTES = 8 << 20  # a file of this size is written anew, without what is done
+REWRITE_BYTES = 8 << 20  # a file of this size that has doubled is written anew, without what is done
 
 log = logging.getLogger("offline.outbox")
 
@@ -24,6 +24,7 @@ class Outbox:
         self._lock = threading.RLock()
         self._open: dict[str, Any] = {}
         self._records = Records(path)
+        self._rewritten_bytes = 0  # the file's size when it was last written anew
 
     def left(self) -> list[Any]:
         """What an earlier process left, oldest first; it stays until it is done."""
@@ -57,7 +58,7 @@ class Outbox:
                 self._open.pop(identity, None)
             try:
                 size = self._records.append(pickle.dumps((identities, None)))
-                if size > (REWRITE_BYTES if self._open else 0):
+                if not self._open or size > max(REWRITE_BYTES, 2 * self._rewritten_bytes):
                     self._rewrite()
             except OSError as error:  # then they are done once more after a crash, which at least once allows
                 log.error("%s: what is done could not be noted: %s", self.path.name, error)
@@ -80,6 +81,8 @@ class Outbox:
         try:
             for identity, thing in self._open.items():
                 fresh.append(pickle.dumps(((identity,), thing)))
+            self._rewritten_bytes = fresh.size
+            fresh.sync()  # it takes the place of what may have been synced already
         finally:
             fresh.close()
         os.replace(fresh.path, self.path)

@@ -71,8 +71,8 @@ def name_operation(call: Call) -> None:
 
 def _form_action(form: bytes) -> str:
     if form.startswith(b"Action="):
-        return form[7:].split(b"&", 1)[0].decode()
-    return parse_qs(form.decode()).get("Action", [""])[0]
+        return form[7:].split(b"&", 1)[0].decode("utf-8", "replace")
+    return parse_qs(form.decode("utf-8", "replace")).get("Action", [""])[0]
 
 
 _INVOCATIONS: dict[tuple[str, str, str], tuple[str, dict[str, str]]] = {}

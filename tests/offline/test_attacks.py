@@ -149,6 +149,16 @@ def test_letters_that_no_signature_has_are_a_refusal_and_no_failure_of_the_serve
     assert raw(offline, filled.encode("latin-1")).startswith(b"HTTP/1.1 403")
 
 
+@pytest.mark.parametrize("service", ["sts", "iam", "sns", "sqs", "monitoring"])
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff\xfe", b"Action=\xff", b"x=\xff&Action=CreateRole", b"Action=AssumeRole&RoleSessionName=ada&RoleArn=\xff"],
+)
+def test_bytes_that_are_no_text_are_a_refusal_and_no_failure_of_the_server(offline, service, body):
+    answer = send(signed(offline, service, FORM, body=body))
+    assert answer.status_code in (400, 403, 404, 501), answer.text
+
+
 def test_what_the_server_proves_to_anybody_opens_no_door(offline):
     """The proof that it gives for a word of the asker's is not one that it asks for."""
     said = requests.get(f"{offline.endpoint_url}/_workshop/ping?word", timeout=20).json()["proof"]

@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -134,6 +135,45 @@ def test_a_session_policy_and_a_boundary_only_take_away(role, bucket):
     role.iam.put_role_permissions_boundary(RoleName=role.name, PermissionsBoundary=boundary)
     message = refusal(role.client("s3").get_object, Bucket=bucket, Key="samples/a")[1]
     assert message.endswith("because no permissions boundary allows the s3:GetObject action")
+
+
+def test_what_one_session_may_says_nothing_of_another_of_the_same_name(role, bucket):
+    role.may("s3:*")
+    place = {"Bucket": bucket, "Key": "samples/a"}
+    assert role.client("s3").get_object(**place)["Body"].read() == b"1"
+    statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
+    narrow = role.client("s3", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    assert refusal(narrow.get_object, **place)[0] == "AccessDenied"
+    assert role.client("s3").get_object(**place)["Body"].read() == b"1"
+
+
+@pytest.mark.parametrize("where", ["session", "boundary", "bucket"])
+def test_what_a_policy_allows_until_a_moment_ends_with_it(role, offline, bucket, where, eventually):
+    place = {"Bucket": bucket, "Key": "samples/a"}
+    end = datetime.now(UTC) + timedelta(seconds=3)
+    until = {"DateLessThan": {"aws:CurrentTime": end.isoformat()}}
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", "Condition": until}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    if where == "bucket":
+        statement["Principal"] = {"AWS": role.arn}
+        offline.client("s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": [statement]}))
+    else:
+        role.may("s3:*")
+    if where == "boundary":
+        arn = role.iam.create_policy(PolicyName=role.name, PolicyDocument=document)["Policy"]["Arn"]
+        role.iam.put_role_permissions_boundary(RoleName=role.name, PermissionsBoundary=arn)
+    s3 = role.client("s3", **({"Policy": document} if where == "session" else {}))
+
+    def is_refused():
+        try:
+            s3.get_object(**place)
+        except ClientError as error:
+            return error.response["Error"]["Code"] == "AccessDenied"
+        return False
+
+    eventually(is_refused)
+    assert datetime.now(UTC) >= end
+    offline.client("s3").delete_bucket_policy(Bucket=bucket)
 
 
 def test_a_bucket_policy_may_let_a_role_in_or_keep_it_out(role, offline):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from helpers.offline import outbox
+from helpers.offline import outbox, records
 from helpers.offline.outbox import Outbox
 from helpers.offline.records import Records, read
 
@@ -66,6 +66,31 @@ def test_one_that_is_never_empty_does_not_grow_for_ever(path, monkeypatch):
         things.done(str(number))
     assert path.stat().st_size < 2200
     assert Outbox(path).left() == ["kept"]
+
+
+def test_much_that_is_open_is_not_written_anew_for_each_that_is_done(path, monkeypatch):
+    monkeypatch.setattr(outbox, "REWRITE_BYTES", 2000)
+    things, rewritten = Outbox(path), []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *paths: (rewritten.append(paths), replace(*paths)))
+    for number in range(200):
+        things.put(str(number), "x" * 50)
+    for number in range(100):
+        things.done(str(number))
+    assert len(rewritten) <= 2
+    assert len(Outbox(path).left()) == 100
+
+
+def test_what_is_written_anew_survives_a_power_failure_before_it_takes_the_place(path, monkeypatch):
+    monkeypatch.setattr(outbox, "REWRITE_BYTES", 200)
+    things, happened = Outbox(path), []
+    flush, replace = records.flush_to_disk, os.replace
+    monkeypatch.setattr(records, "flush_to_disk", lambda number: (happened.append("sync"), flush(number)))
+    monkeypatch.setattr(os, "replace", lambda *paths: (happened.append("replace"), replace(*paths)))
+    things.put("kept", "x" * 300)
+    things.put("done", "y")
+    things.done("done")
+    assert happened == ["sync", "replace"]
 
 
 def test_one_without_anything_open_is_empty_and_for_the_owner_alone(path):

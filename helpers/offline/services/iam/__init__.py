@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from urllib.parse import parse_qs
 
 from helpers.offline import fallthrough, wire
 from helpers.offline.identities import OWNER_ID, OWNER_NAME
@@ -61,7 +60,7 @@ OWNER_SINCE = "2026-01-01T00:00:00Z"  # nobody made the owner, and clients want 
 
 
 def create_service_linked_role(call: Call) -> Answer:
-    name = parse_qs(call.body.decode()).get("AWSServiceName", [""])[0]
+    name = call.form().get("AWSServiceName", "")
     if not re.fullmatch(r"[\w-]+(\.[\w-]+)*\.amazonaws\.com", name):
         raise AwsError("InvalidInput", f"Service role name {name} is not the name of a service's principal.")
     return fallthrough.ask_moto(call)
@@ -86,7 +85,7 @@ def get_user(call: Call) -> Answer:
 
 def create_role(call: Call) -> Answer:
     """moto checks a trust policy only where it is changed."""
-    check_trust(parse_qs(call.body.decode()).get("AssumeRolePolicyDocument", [""])[0])
+    check_trust(call.form().get("AssumeRolePolicyDocument", ""))
     return fallthrough.ask_moto(call)
 
 

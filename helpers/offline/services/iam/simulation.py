@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from helpers.offline import authorization, policies, wire
@@ -19,7 +18,7 @@ GIVEN = ("aws:principalarn", "aws:principalaccount")
 
 def simulate_principal_policy(call: Call) -> Answer:
     """The policies of a role (or of the workspace's owner), and those that are given besides."""
-    form = _form(call)
+    form = call.form()
     source = form.get("PolicySourceArn", "")
     if source == f"arn:aws:iam::{call.account_id}:user/workshop":
         documents, boundary = [EVERYTHING], None
@@ -33,7 +32,7 @@ def simulate_principal_policy(call: Call) -> Answer:
 
 def simulate_custom_policy(call: Call) -> Answer:
     """The policies that are given, and no others."""
-    form = _form(call)
+    form = call.form()
     return _answer(call, form, form.get("CallerArn", ""), _policies(form, "PolicyInputList"), None)
 
 
@@ -91,10 +90,6 @@ def _missing(documents: Iterable[str], context: Mapping[str, Any]) -> list[str]:
         for key in block
     }
     return sorted(key for key in asked if key.lower() not in context)
-
-
-def _form(call: Call) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(call.body.decode()).items()}
 
 
 def _policies(form: Mapping[str, str], name: str) -> list[str]:

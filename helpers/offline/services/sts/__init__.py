@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from helpers.offline import authorization, policies, wire
@@ -31,7 +30,7 @@ def get_caller_identity(call: Call) -> Answer:
 
 
 def assume_role(kernel: Kernel, call: Call) -> Answer:
-    form = {name: values[0] for name, values in parse_qs(call.body.decode()).items()}
+    form = call.form()
     role_arn, session_name = form.get("RoleArn", ""), form.get("RoleSessionName", "")
     if not re.fullmatch(r"[\w+=,.@-]{2,64}", session_name, re.ASCII):
         raise AwsError(
