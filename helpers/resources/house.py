@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -127,7 +128,7 @@ def build(ws: Workshop) -> dict[str, str]:
 
 def urls(ws: Workshop) -> dict[str, str]:
     """The opponents' addresses when the house is deployed and its models serve, else nothing."""
-    api_id = _api(ws)
+    api_id = live_inference.find_api(ws, API)
     if api_id is None or not ws.client("apigateway").get_stages(restApiId=api_id)["item"]:
         return {}
     if any(_status(ws, opponent) != "InService" for opponent in OPPONENTS):
@@ -189,12 +190,7 @@ def _train(ws: Workshop, opponent: Opponent, uri: str) -> str:
 
 
 def _status(ws: Workshop, opponent: Opponent) -> str | None:
-    try:
-        return ws.client("sagemaker").describe_endpoint(EndpointName=opponent.name(ws))["EndpointStatus"]
-    except ClientError as error:
-        if "Could not find endpoint" in str(error):
-            return None
-        raise
+    return model_training.endpoint_status(ws, f"House-{opponent.key}")
 
 
 def _deploy(ws: Workshop, opponent: Opponent, job: dict) -> None:
@@ -272,7 +268,7 @@ def _function(ws: Workshop, opponent: Opponent, role: str, preparation: list[lis
     functions.wait_until_ready(ws, f"House-{opponent.key}")
 
 
-def _patiently(create: object) -> None:
+def _patiently(create: Callable[[], object]) -> None:
     """AWS refuses a function whose role is new until the role is known everywhere."""
     deadline = time.monotonic() + PROPAGATION_S
     while True:
@@ -285,38 +281,19 @@ def _patiently(create: object) -> None:
             time.sleep(3)
 
 
-def _api(ws: Workshop) -> str | None:
-    for page in ws.client("apigateway").get_paginator("get_rest_apis").paginate():
-        for api in page["items"]:
-            if api["name"] == ws.name(API):
-                return api["id"]
-    return None
-
-
 def _publish(ws: Workshop) -> None:
     """One REST API, a path per opponent, deployed."""
     client = ws.client("apigateway")
-    api_id = _api(ws) or client.create_rest_api(name=ws.name(API), tags=ws.tag_map)["id"]
-    paths = {entry["path"]: entry["id"] for entry in client.get_resources(restApiId=api_id, limit=500)["items"]}
+    api_id = live_inference.find_api(ws, API) or client.create_rest_api(name=ws.name(API), tags=ws.tag_map)["id"]
     for opponent in OPPONENTS:
-        resource = paths.get(f"/{opponent.key}")
-        if resource is None:
-            made = client.create_resource(restApiId=api_id, parentId=paths["/"], pathPart=opponent.key)
-            resource = made["id"]
+        function = f"House-{opponent.key}"
+        resource = live_inference.create_resource(ws, api_id, opponent.key)
         method = {"restApiId": api_id, "resourceId": resource, "httpMethod": "GET"}
-        function = ws.arn("lambda", f"function:{opponent.name(ws)}")
-        uri = f"arn:{ws.partition}:apigateway:{ws.region}:lambda:path/2015-03-31/functions/{function}/invocations"
+        uri = live_inference.integration_uri(ws, function)
         with ws.unless_it_exists():
             client.put_method(**method, authorizationType="NONE")
         client.put_integration(**method, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
-        with ws.unless_it_exists():
-            ws.client("lambda").add_permission(
-                FunctionName=opponent.name(ws),
-                StatementId=f"from-api-{api_id}",
-                Action="lambda:InvokeFunction",
-                Principal="apigateway.amazonaws.com",
-                SourceArn=ws.arn("execute-api", f"{api_id}/*/GET/{opponent.key}"),
-            )
+        live_inference.allow_api(ws, api_id, opponent.key, function)
     client.create_deployment(restApiId=api_id, stageName=live_inference.STAGE)
 
 

@@ -24,11 +24,11 @@ def build(ws: Workshop) -> list[str]:
     return built
 
 
-def find_api(ws: Workshop) -> str | None:
+def find_api(ws: Workshop, name: str = API) -> str | None:
     """The id of your REST API, or None: the names of REST APIs need not be unique, so look before you create."""
     for page in ws.client("apigateway").get_paginator("get_rest_apis").paginate():
         for api in page["items"]:
-            if api["name"] == ws.name(API):
+            if api["name"] == ws.name(name):
                 return api["id"]
     return None
 
@@ -48,19 +48,19 @@ def create_api(ws: Workshop) -> str:
     return ws.client("apigateway").create_rest_api(**settings)["id"]
 
 
-def create_resource(ws: Workshop, api_id: str) -> str:
-    """Make the path /liveinference if it is missing; its id."""
+def create_resource(ws: Workshop, api_id: str, path: str = RESOURCE) -> str:
+    """Make the path (without its leading slash) if it is missing; its id."""
     client = ws.client("apigateway")
     resources = {entry["path"]: entry["id"] for entry in client.get_resources(restApiId=api_id, limit=500)["items"]}
-    if existing := resources.get(f"/{RESOURCE}"):
+    if existing := resources.get(f"/{path}"):
         return existing
-    return client.create_resource(restApiId=api_id, parentId=resources["/"], pathPart=RESOURCE)["id"]
+    return client.create_resource(restApiId=api_id, parentId=resources["/"], pathPart=path)["id"]
 
 
-def integration_uri(ws: Workshop) -> str:
+def integration_uri(ws: Workshop, function: str = FUNCTION) -> str:
     """How API Gateway names "call this function": the path of Lambda's own Invoke operation."""
-    function = ws.arn("lambda", f"function:{ws.name(FUNCTION)}")
-    return f"arn:{ws.partition}:apigateway:{ws.region}:lambda:path/2015-03-31/functions/{function}/invocations"
+    arn = ws.arn("lambda", f"function:{ws.name(function)}")
+    return f"arn:{ws.partition}:apigateway:{ws.region}:lambda:path/2015-03-31/functions/{arn}/invocations"
 
 
 def publish(ws: Workshop, api_id: str) -> None:
@@ -75,12 +75,12 @@ def publish(ws: Workshop, api_id: str) -> None:
     client.create_deployment(restApiId=api_id, stageName=STAGE)
 
 
-def allow_api(ws: Workshop, api_id: str) -> None:
-    """Let this API, and no other, call the function."""
-    source = ws.arn("execute-api", f"{api_id}/*/GET/{RESOURCE}")
+def allow_api(ws: Workshop, api_id: str, path: str = RESOURCE, function: str = FUNCTION) -> None:
+    """Let this path of this API, and nothing else, call the function."""
+    source = ws.arn("execute-api", f"{api_id}/*/GET/{path}")
     with ws.unless_it_exists():
         ws.client("lambda").add_permission(
-            FunctionName=ws.name(FUNCTION),
+            FunctionName=ws.name(function),
             StatementId=f"from-api-{api_id}",
             Action="lambda:InvokeFunction",
             Principal="apigateway.amazonaws.com",

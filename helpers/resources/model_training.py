@@ -149,10 +149,10 @@ def deploy(ws: Workshop, job: dict, version: str) -> None:
     wait_for_endpoint(ws)
 
 
-def endpoint_status(ws: Workshop) -> str | None:
+def endpoint_status(ws: Workshop, endpoint: str = ENDPOINT) -> str | None:
     """InService, Creating, Updating, Failed, …; None if there is no such endpoint."""
     try:
-        return ws.client("sagemaker").describe_endpoint(EndpointName=ws.name(ENDPOINT))["EndpointStatus"]
+        return ws.client("sagemaker").describe_endpoint(EndpointName=ws.name(endpoint))["EndpointStatus"]
     except ClientError as error:
         if "Could not find endpoint" in str(error):
             return None

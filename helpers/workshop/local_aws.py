@@ -9,7 +9,7 @@ from pathlib import Path
 from helpers.workshop.errors import WorkshopError
 
 MARK = "WORKSHOP_OFFLINE_AWS"  # this process (and its children) was pointed at an offline AWS
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 180  # longer than the command itself waits for anything, so that its own words are shown
 IN_THE_WAY = (  # the learner's own AWS settings must not reach an offline lab, nor the other way round
     "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_REGION", "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_CA_BUNDLE",
