@@ -15,7 +15,9 @@ OPERATIONS = {
     "DescribeScalableTargets": Support("real", "one page"),
     "DeregisterScalableTarget": REAL,
     "PutScalingPolicy": Support(
-        "real", "TargetTrackingScaling on SageMakerVariantInvocationsPerInstance; no step or predictive scaling"
+        "real",
+        "TargetTrackingScaling on SageMakerVariantInvocationsPerInstance or on one metric of one's own; no expressions "
+        "over several, no step or predictive scaling",
     ),
     "DescribeScalingPolicies": Support("real", "one page"),
     "DeleteScalingPolicy": REAL,

@@ -21,7 +21,9 @@ def put(account_id: str, target: Target, policy: Policy) -> None:
 
     factor = target.clock_factor
     period = next((seconds for seconds in PERIODS_S if seconds <= PERIOD_S / factor), PERIODS_S[-1])
-    value = policy.config["TargetValue"] * period / PERIOD_S
+    metric = metric_of(target, policy)
+    is_sum = metric["Statistic"] in ("Sum", "SampleCount")  # which a shorter period makes smaller
+    value = policy.config["TargetValue"] * (period / PERIOD_S if is_sum else 1)
     note = "" if factor == 1 else f" Offline clock factor {factor:g}: one second stands for {factor:g}."
     wanted = (
         ("High", "GreaterThanThreshold", value, HIGH_PERIODS),
@@ -32,22 +34,31 @@ def put(account_id: str, target: Target, policy: Policy) -> None:
         name = f"TargetTracking-{target.resource}-Alarm{kind}-{uuid.uuid4()}"
         alarm = backend.put_metric_alarm(
             name=name,
-            namespace="AWS/SageMaker",
-            metric_name="InvocationsPerInstance",
+            namespace=metric["Namespace"],
+            metric_name=metric["MetricName"],
             comparison_operator=comparison,
             evaluation_periods=max(1, round(periods * PERIOD_S / factor / period)),
             period=max(period, 10),
             threshold=threshold,
-            statistic="Sum",
+            statistic=metric["Statistic"],
             description=f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy.arn}.{note}",
-            dimensions=[
-                {"Name": "EndpointName", "Value": target.endpoint},
-                {"Name": "VariantName", "Value": target.variant},
-            ],
+            dimensions=metric.get("Dimensions", []),
             alarm_actions=[policy.arn],
         )
         alarm.period = period
         policy.alarms.append({"AlarmName": name, "AlarmARN": alarm.alarm_arn})
+
+
+def metric_of(target: Target, policy: Policy) -> dict[str, Any]:
+    """Namespace, MetricName, Dimensions and Statistic of what the policy follows."""
+    variant = [{"Name": "EndpointName", "Value": target.endpoint}, {"Name": "VariantName", "Value": target.variant}]
+    predefined = {
+        "Namespace": "AWS/SageMaker",
+        "MetricName": "InvocationsPerInstance",
+        "Dimensions": variant,
+        "Statistic": "Sum",
+    }
+    return policy.config.get("CustomizedMetricSpecification") or predefined
 
 
 def delete(account_id: str, target: Target, policy: Policy) -> None:

@@ -46,7 +46,9 @@ class Operations:
         kind = self.kernel.ports.endpoints.instance_type(call.region, parts[1], parts[3])
         if kind.startswith(BURSTABLE):
             raise AwsError(
-                "ValidationException", f"Automatic scaling is not supported for burstable instances: {kind}."
+                "ValidationException",
+                f"You cannot register a variant with {kind} instance type as a scalable target. This is because the "
+                "burstable performance of these instances can lead to unpredictable behavior with Auto Scaling.",
             )
         with self.scaling.lock:
             target = self.scaling.targets.get((call.region, resource))
@@ -97,7 +99,10 @@ class Operations:
         return {"ScalableTargets": shown}
 
     def deregister(self, call: Call, request: dict[str, Any]) -> None:
-        self.scaling.forget(self._target(call, request))
+        target = self.scaling.targets.get((call.region, request["ResourceId"]))
+        if target is None:
+            raise _missing("scalable target found", request)
+        self.scaling.forget(target)
 
     def put_policy(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         _supported(request)
@@ -107,9 +112,7 @@ class Operations:
         config = request.get("TargetTrackingScalingPolicyConfiguration")
         if not config:
             raise AwsError("ValidationException", "TargetTrackingScalingPolicyConfiguration is required.")
-        predefined = config.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType")
-        if predefined != METRIC:
-            raise AwsError("NotImplemented", f"The offline AWS tracks the predefined metric {METRIC} only.", 501)
+        _check_metric(config)
         with self.scaling.lock:
             name = request["PolicyName"]
             policy = target.policies.get(name)
@@ -147,11 +150,11 @@ class Operations:
         return {"ScalingPolicies": shown}
 
     def delete_policy(self, call: Call, request: dict[str, Any]) -> None:
-        target = self._target(call, request)
+        target = self.scaling.targets.get((call.region, request["ResourceId"]))
         with self.scaling.lock:
-            policy = target.policies.pop(request["PolicyName"], None)
-            if policy is None:
-                raise _missing("scaling policy", request, f", policy name: {request['PolicyName']}")
+            policy = target.policies.pop(request["PolicyName"], None) if target else None
+            if target is None or policy is None:
+                raise _missing("scaling policy found", request, f", policy name: {request['PolicyName']}")
             alarms.delete(call.account_id, target, policy)
         self.kernel.mark_dirty("monitoring")
 
@@ -182,7 +185,7 @@ class Operations:
     def _target(self, call: Call, request: dict[str, Any]) -> Target:
         target = self.scaling.targets.get((call.region, request["ResourceId"]))
         if target is None:
-            raise _missing("scalable target", request)
+            raise _missing("scalable target registered", request)
         return target
 
     def _by_arn(self, request: dict[str, Any]) -> Target:
@@ -193,12 +196,25 @@ class Operations:
 
 
 def _missing(what: str, request: dict[str, Any], more: str = "") -> AwsError:
-    verb = "registered" if what == "scalable target" else "found"
     return AwsError(
         "ObjectNotFoundException",
-        f"No {what} {verb} for service namespace: {request['ServiceNamespace']}, resource ID: {request['ResourceId']}, "
+        f"No {what} for service namespace: {request['ServiceNamespace']}, resource ID: {request['ResourceId']}, "
         f"scalable dimension: {request['ScalableDimension']}{more}",
     )
+
+
+def _check_metric(config: dict[str, Any]) -> None:
+    """Raises AwsError for a target-tracking configuration without one metric that the offline AWS can follow."""
+    predefined, customized = config.get("PredefinedMetricSpecification"), config.get("CustomizedMetricSpecification")
+    if (predefined is None) == (customized is None):
+        raise AwsError(
+            "ValidationException",
+            "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified.",
+        )
+    if predefined is not None and predefined["PredefinedMetricType"] != METRIC:
+        raise AwsError("NotImplemented", f"The offline AWS tracks the predefined metric {METRIC} only.", 501)
+    if customized is not None and ("Metrics" in customized or "MetricName" not in customized):
+        raise AwsError("NotImplemented", "The offline AWS tracks one metric, no expressions over several.", 501)
 
 
 def _supported(request: dict[str, Any]) -> None:

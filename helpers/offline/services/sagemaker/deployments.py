@@ -173,7 +173,7 @@ class Deployments:
                 return
             entries = endpoint.pending.get("ProductionVariants", [])
             endpoint.pending |= {"ProductionVariants": [pending_variant(entry, status) for entry in entries]}
-        detail = description(self.store, endpoint) | {"EndpointStatus": "UPDATING"}
+        detail = description(endpoint) | {"EndpointStatus": "UPDATING"}
         job_events.emit(self.kernel, endpoint.region, "Endpoint Deployment", detail, endpoint.arn)
 
     def _ringing(self, region: str, alarms: list[str]) -> list[str]:
@@ -207,7 +207,7 @@ class Deployments:
 
     def tell(self, endpoint: Endpoint) -> None:
         self.store.changed()
-        detail = description(self.store, endpoint)
+        detail = description(endpoint)
         detail["EndpointStatus"] = EVENT_STATES.get(endpoint.status, endpoint.status.upper())
         job_events.emit(self.kernel, endpoint.region, "Endpoint", detail, endpoint.arn)
 

@@ -7,11 +7,10 @@ import uuid
 from typing import Any
 
 from helpers.offline.services.sagemaker.records import Endpoint, Variant
-from helpers.offline.services.sagemaker.store import Store
 
 
-def description(store: Store, endpoint: Endpoint) -> dict[str, Any]:
-    config = store.configs(endpoint.region).get(endpoint.config)
+def description(endpoint: Endpoint) -> dict[str, Any]:
+    config = endpoint.deployed.get(("endpoint-config", endpoint.config))
     capture = config.request.get("DataCaptureConfig") if config else None
     pending = None
     if endpoint.pending and endpoint.status in ("Updating", "RollingBack"):
@@ -20,7 +19,7 @@ def description(store: Store, endpoint: Endpoint) -> dict[str, Any]:
         "EndpointName": endpoint.name,
         "EndpointArn": endpoint.arn,
         "EndpointConfigName": endpoint.config,
-        "ProductionVariants": [_variant_shown(store, endpoint, variant) for variant in endpoint.variants] or None,
+        "ProductionVariants": [_variant_shown(endpoint, variant) for variant in endpoint.variants] or None,
         "DataCaptureConfig": _capture_shown(capture),
         "EndpointStatus": endpoint.status,
         "FailureReason": endpoint.failure,
@@ -32,8 +31,8 @@ def description(store: Store, endpoint: Endpoint) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _variant_shown(store: Store, endpoint: Endpoint, variant: Variant) -> dict[str, Any]:
-    model = store.models(endpoint.region).get(variant.model)
+def _variant_shown(endpoint: Endpoint, variant: Variant) -> dict[str, Any]:
+    model = endpoint.deployed.get(("model", variant.model))
     shown: dict[str, Any] = {"VariantName": variant.name}
     if model is not None:
         container = model.request.get("PrimaryContainer") or model.request["Containers"][0]

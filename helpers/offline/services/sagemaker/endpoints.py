@@ -45,6 +45,7 @@ class Endpoints:
     def update(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         endpoint = self._idle(call.region, request["EndpointName"])
         config = self.store.find(call.region, "endpoint-config", request["EndpointConfigName"])
+        self.store.find(call.region, "endpoint-config", endpoint.config)  # AWS updates from it, and needs it
         self._keep_scaled_variants(endpoint, config.request["ProductionVariants"])
         deployment = request.get("DeploymentConfig")
         if deployment is None and request.get("RetainDeploymentConfig"):
@@ -73,6 +74,8 @@ class Endpoints:
         for entry in wanted:
             if entry["VariantName"] not in variants:
                 raise invalid(f'Could not find production variant "{entry["VariantName"]}" of "{endpoint.arn}".')
+            if entry.get("DesiredInstanceCount") == 0:
+                raise invalid(f'DesiredInstanceCount of variant "{entry["VariantName"]}" must be at least 1.')
         with self.store.lock:
             for entry in wanted:
                 variant = variants[entry["VariantName"]]
@@ -126,7 +129,7 @@ class Endpoints:
             )
 
     def describe(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
-        return description(self.store, self.store.find(call.region, "endpoint", request["EndpointName"]))
+        return description(self.store.find(call.region, "endpoint", request["EndpointName"]))
 
     def list(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         return page(

@@ -34,6 +34,12 @@ class Invocations:
             raise self._unknown(call, name)
         if len(call.body) > LARGEST_BODY:
             raise AwsError("ValidationError", f"HTTP content length exceeded {LARGEST_BODY} bytes.", 413)
+        if "x-amzn-sagemaker-target-model" in call.headers:
+            raise AwsError(
+                "ValidationError",
+                f"Endpoint {name} of account {call.account_id} is not a multi-model endpoint and does not support "
+                "target model header.",
+            )
         wanted = call.headers.get("x-amzn-sagemaker-target-variant")
         running = fleet.pick(wanted)
         if running is None:

@@ -30,7 +30,7 @@ class Utilization:
         self._process: psutil.Process | None = None
         try:
             self._process = psutil.Process(pid)
-        except psutil.Error:
+        except (psutil.Error, ValueError):  # -1: no such process
             log.info("%s ended before its use was looked at", host)
         self._put_at = self._looked_at = time.monotonic()
         self._cpu_s = self._cpu_s_put = 0.0

@@ -19,11 +19,7 @@ class Models:
     def create(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         name = request["ModelName"]
         self.store.refuse_existing(call.region, "model", name)
-        container = request.get("PrimaryContainer")
-        if container is None and len(request.get("Containers", [])) == 1:
-            container = request["Containers"][0]
-        if container is None:
-            raise AwsError("NotImplemented", "The offline AWS serves models of one container.", 501)
+        container = _only_container(request)
         self._check(call.region, request, container)
         arn = self.store.arn(call.region, "model", name)
         kept = {key: value for key, value in request.items() if key != "Tags"}
@@ -59,12 +55,16 @@ class Models:
 
     def _check(self, region: str, request: dict[str, Any], container: dict[str, Any]) -> None:
         uri = container.get("Image")
-        if uri is None or images.built_in(uri) is None:
-            raise AwsError("NotImplemented", images.why_not(str(uri)), 501)
+        if (uri is None) == ("ModelPackageName" not in container):
+            raise invalid("Specify one of either Image and Model Data URL or ModelPackageName in container definition.")
+        if uri is None:
+            raise AwsError("NotImplemented", "The offline AWS has no model packages.", 501)
+        if images.built_in(uri) is None:
+            raise AwsError("NotImplemented", images.why_not(uri), 501)
         if container.get("Mode", "SingleModel") != "SingleModel":
             raise AwsError("NotImplemented", "The offline AWS does not serve multi-model containers.", 501)
         if "ExecutionRoleArn" in request:
-            roles.check_trust(self.kernel, request["ExecutionRoleArn"])
+            roles.check_model_role(self.kernel, request["ExecutionRoleArn"])
         data = data_url(container)
         if data is None:
             raise invalid("The container needs ModelDataUrl.")
@@ -87,6 +87,18 @@ class Models:
                 f"located in {region}. If your Model uses multiple models or uncompressed models, please ensure that "
                 'the role has "s3:ListBucket" permission.'
             )
+
+
+def _only_container(request: dict[str, Any]) -> dict[str, Any]:
+    """Raises AwsError."""
+    primary, several = request.get("PrimaryContainer"), request.get("Containers")
+    if (primary is None) == (not several):
+        raise invalid("Specify one of either PrimaryContainer or Containers.")
+    if primary is not None:
+        return primary
+    if len(several or ()) != 1:
+        raise AwsError("NotImplemented", "The offline AWS serves models of one container.", 501)
+    return several[0]  # type: ignore[index]
 
 
 def data_url(container: dict[str, Any]) -> str | None:

@@ -19,6 +19,15 @@ def check_trust(kernel: Kernel, role_arn: str) -> None:
         )
 
 
+def check_model_role(kernel: Kernel, role_arn: str) -> None:
+    """As `check_trust`, in the words of CreateModel. Raises AwsError."""
+    if not service_roles.trusts(kernel.account_id, role_arn, SERVICE):
+        raise invalid(
+            f'The execution role ARN "{role_arn}" is invalid. Please ensure that the role exists and that its trust '
+            f'relationship policy allows the action "sts:AssumeRole" for the service principal "{SERVICE}".'
+        )
+
+
 def refusal(kernel: Kernel, role_arn: str, operation: str, bucket: str, key: str = "") -> str | None:
     """Why the role may not do this S3 operation; None where it may."""
     resource = f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
