@@ -56,7 +56,7 @@ def test_load_scales_out_quiet_scales_in_and_both_are_told(offline, endpoint, ta
 def test_what_is_not_there_is_not_found(offline, endpoint, target):
     scaling = offline.client("application-autoscaling")
     nowhere = target("nowhere")
-    with pytest.raises(ClientError, match="No scalable target registered for service namespace: sagemaker, ") as error:
+    with pytest.raises(ClientError, match="No scalable target found for service namespace: sagemaker, ") as error:
         scaling.deregister_scalable_target(**nowhere)
     assert error.value.response["Error"]["Code"] == "ObjectNotFoundException"
     with pytest.raises(ClientError, match="does not exist"):

@@ -30,7 +30,7 @@ def test_json_on_request_and_nothing_for_nothing(sagemaker, endpoint):
         ({"Accept": "text/html"}, 406, "Accept type text/html is not supported."),
         ({"Body": b"a,b,c"}, 415, "could not convert string to float: np.str_('a')"),
         ({"Body": b"55,5,5,5"}, 400, "Number of columns does not match number of features in booster."),
-        ({"ContentType": "text/csv;label_size=0"}, 415, "is not an accepted ContentType"),
+        ({"ContentType": "text/csv;label_size=0"}, 415, "Optional parameter label_size must be equal to 1"),
     ],
 )
 def test_what_the_container_refuses_is_a_model_error(sagemaker, endpoint, request_, status, text):
