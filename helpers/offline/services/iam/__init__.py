@@ -68,7 +68,7 @@ def create_service_linked_role(call: Call) -> Answer:
 
 def get_user(call: Call) -> Answer:
     """Without a name: whoever calls, who has to be a user, and so is the owner of the workspace."""
-    name = parse_qs(call.body.decode()).get("UserName", [""])[0]
+    name = call.form().get("UserName", "")
     if not name and call.principal.role_arn is not None:
         raise AwsError("ValidationError", "Must specify userName when calling with non-User credentials")
     if name and name != OWNER_NAME:
