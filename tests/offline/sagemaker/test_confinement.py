@@ -10,6 +10,7 @@ import tarfile
 
 import pytest
 
+from helpers.offline.services.sagemaker import job_files
 from helpers.offline.services.sagemaker.serving import container
 from helpers.offline.services.sagemaker.serving.container import LoadError, unpack
 
@@ -135,3 +136,48 @@ def test_a_model_that_is_too_large_is_refused(monkeypatch):
     monkeypatch.setattr(container, "LARGEST_MODEL_BYTES", 1000)
     with pytest.raises(LoadError, match="larger than"):
         unpack(archive(("xgboost-model", tarfile.REGTYPE, "", 1001)))
+
+
+def test_links_that_a_job_leaves_lead_the_server_nowhere(tmp_path):
+    """The server reads what a job left, and sees more than the job did."""
+    home, outside = tmp_path / "job", tmp_path / "outside"
+    host = home / "algo-1"
+    for folder in (host / "model" / "deep", host / "output", outside):
+        folder.mkdir(parents=True)
+    for path in (host / "model" / "a", host / "model" / "deep" / "b", outside / "secret"):
+        path.write_text(path.name)
+    (host / "model" / "leak").symlink_to(outside / "secret")
+    (host / "model" / "folder").symlink_to(outside)
+    (host / "output" / "failure").symlink_to(outside / "secret")
+    os.mkfifo(host / "model" / "pipe")
+    assert sorted(unpack(job_files.packed(home, host / "model"))) == ["a", "deep/b"]
+    assert job_files.text_of(home, host / "output" / "failure") == ""
+    (host / "model").rename(host / "was")
+    (host / "model").symlink_to(outside)
+    assert job_files.regular_files(home, host / "model") == []
+    host.rename(home / "gone")
+    host.symlink_to(outside.parent / "job" / "gone")
+    assert job_files.regular_files(home, host / "was") == []
+
+
+def test_a_job_that_puts_a_link_beside_its_model_uploads_the_model_alone(sagemaker, channels, eventually, unique):
+    given = {"num_round": "1000000", "save_model_on_termination": "true"}
+    prefix = unique("links")
+    request = sagemaker.request({"train": channels["train"]}, given, TrainingJobName=prefix)
+    request["CheckpointConfig"] = {"S3Uri": f"s3://{sagemaker.bucket}/{prefix}"}
+    sagemaker.client.create_training_job(**request)
+    host = sagemaker.offline.directory / "sagemaker" / "jobs" / f"us-east-1-{prefix}" / "algo-1"
+    eventually(lambda: (host / "model" / "xgboost-model").exists(), 60)
+    keys = sagemaker.offline.directory / "offline.json"
+    for folder in ("model", "checkpoints", "output/data"):
+        (host / folder / "leak").symlink_to(keys)
+    sagemaker.client.stop_training_job(TrainingJobName=prefix)
+    job = sagemaker.wait(prefix)
+    bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+    assert list(unpack(sagemaker.s3.get_object(Bucket=bucket, Key=key)["Body"].read())) == ["xgboost-model"]
+    found = sagemaker.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    assert not [one["Key"] for one in found if "leak" in one["Key"]]
+    assert "output.tar.gz" not in {
+        one["Key"].rpartition("/")[2]
+        for one in sagemaker.s3.list_objects_v2(Bucket=bucket, Prefix=f"out/{prefix}/")["Contents"]
+    }

@@ -13,8 +13,8 @@ import xgboost
 from botocore.exceptions import ClientError
 
 from helpers.offline import process
+from helpers.offline.services.sagemaker.job_files import packed
 from helpers.offline.services.sagemaker.job_host import environment
-from helpers.offline.services.sagemaker.job_run import packed
 from helpers.offline.services.sagemaker.serving.container import LoadError, unpack
 
 
@@ -210,8 +210,8 @@ def test_a_training_process_gets_no_credentials(tmp_path, monkeypatch):
 
 def test_an_archive_is_the_same_for_the_same_files_and_no_path_leads_out(tmp_path):
     (tmp_path / "xgboost-model").write_bytes(b"model")
-    assert packed(tmp_path) == packed(tmp_path)
-    assert unpack(packed(tmp_path)) == {"xgboost-model": b"model"}
+    assert packed(tmp_path, tmp_path) == packed(tmp_path, tmp_path)
+    assert unpack(packed(tmp_path, tmp_path)) == {"xgboost-model": b"model"}
     with pytest.raises(LoadError, match=r"not a tar\.gz"):
         unpack(b"nonsense")
     buffer = io.BytesIO()

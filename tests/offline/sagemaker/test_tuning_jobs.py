@@ -137,6 +137,21 @@ def test_hopeless_children_are_stopped_early(tuning, strategy, jobs, more):
     assert done["BestTrainingJob"]["TunedHyperParameters"]["eta"] == "0.3"
 
 
+@pytest.mark.parametrize("several", [False, True], ids=["one kind", "several kinds"])
+def test_the_resources_of_a_search_are_those_of_its_jobs(tuning, sagemaker, several):
+    request = tuning.request(jobs=1)
+    definition = request["TrainingJobDefinition"]
+    asked = definition.pop("ResourceConfig")
+    other = {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5}
+    given = {"InstanceConfigs": [asked, other], "AllocationStrategy": "Prioritized"} if several else asked
+    definition["HyperParameterTuningResourceConfig"] = given
+    name = tuning.start(request)
+    assert tuning.ended(name)["TrainingJobDefinition"]["HyperParameterTuningResourceConfig"] == given
+    (child,) = tuning.children(name)
+    described = sagemaker.client.describe_training_job(TrainingJobName=child["TrainingJobName"])
+    assert described["ResourceConfig"] == asked
+
+
 def test_a_target_ends_the_search(tuning):
     request = tuning.request(jobs=30, parallel=1, TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 1000.0})
     done = tuning.ended(tuning.start(request))

@@ -9,7 +9,7 @@ REAL = Support("real")
 OPERATIONS = {
     "CreateTrainingJob": Support(
         "real",
-        "Built-in XGBoost (3.2-0, 3.0-5, 1.7-1, all trained by xgboost 3.2.0), Linear Learner and k-NN (programs of "
+        "Built-in XGBoost (1.0-1 to 3.2-0, all trained by xgboost 3.2.0), Linear Learner and k-NN (programs of "
         "the offline AWS with the same hyperparameters), from S3, in File or FastFile mode; XGBoost on up to 8 "
         "instances, each a process, with xgboost's own collective between them, the others on one; checkpoints are "
         "copied when the algorithm has ended; no script mode, no warm pools, no spot interruptions",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-XGBOOST_VERSIONS = ("3.2-0", "3.0-5", "1.7-1")
+XGBOOST_VERSIONS = ("3.2-0", "3.0-5", "1.7-1", "1.5-1", "1.3-1", "1.2-2", "1.2-1", "1.0-1")
+ONE_LINE = ("1.2-2", "1.2-1", "1.0-1")  # whose answers in CSV are one line, joined by commas
 _URI = re.compile(r"(?P<registry>[^/]+)/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@.+)?")
 
 

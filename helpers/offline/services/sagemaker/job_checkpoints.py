@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from helpers.offline.kernel import AwsError, Kernel
-from helpers.offline.services.sagemaker import channels, roles
+from helpers.offline.services.sagemaker import channels, job_files, roles
 from helpers.offline.services.sagemaker.records import TrainingJob
 
 
@@ -27,13 +27,12 @@ def download(kernel: Kernel, job: TrainingJob, directory: Path) -> None:
 def upload(kernel: Kernel, job: TrainingJob, directory: Path) -> None:
     """Raises AwsError."""
     bucket, prefix = _place(job)
-    for path in sorted(directory.rglob("*")):
-        if path.is_file():
-            key = prefix + path.relative_to(directory).as_posix()
-            problem = roles.refusal(kernel, job.request["RoleArn"], "PutObject", bucket, key)
-            if problem:
-                raise AwsError("AccessDenied", problem, 403)
-            kernel.ports.objects.put(bucket, key, path.read_bytes())
+    for path in job_files.regular_files(directory.parents[1], directory):
+        key = prefix + path.relative_to(directory).as_posix()
+        problem = roles.refusal(kernel, job.request["RoleArn"], "PutObject", bucket, key)
+        if problem:
+            raise AwsError("AccessDenied", problem, 403)
+        kernel.ports.objects.put(bucket, key, path.read_bytes())
 
 
 def _place(job: TrainingJob) -> tuple[str, str]:

@@ -10,6 +10,11 @@ from helpers.offline.kernel import AwsError, Kernel
 log = logging.getLogger("offline.sagemaker")
 
 
+def with_tags(description: dict[str, Any], tags: list[dict[str, str]]) -> dict[str, Any]:
+    """The detail of a job's event: its description, and its tags as a map."""
+    return description | {"Tags": {tag["Key"]: tag["Value"] for tag in tags}}
+
+
 def emit(kernel: Kernel, region: str, what: str, detail: dict[str, Any], arn: str) -> None:
     """`what` is "Training Job", "HyperParameter Tuning Job", "Endpoint" or "Endpoint Deployment"."""
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.offline.kernel import Kernel
-from helpers.offline.services.sagemaker import channels, images
+from helpers.offline.services.sagemaker import channels, images, job_files
 from helpers.offline.services.sagemaker.job_log import ContainerLog
 from helpers.offline.services.sagemaker.job_processes import JobProcesses, Process
 from helpers.offline.services.sagemaker.job_utilization import Utilization
@@ -134,8 +134,7 @@ class JobHost:
 
     def failure(self) -> str:
         """What the algorithm wrote about its failure; where it could not write, its last word in the log."""
-        written = self.directory / "output" / "failure"
-        return (written.read_text() if written.exists() else "") or self._last_line
+        return job_files.text_of(self.directory.parent, self.directory / "output" / "failure") or self._last_line
 
 
 _SIZES = {"medium": 2, "large": 2, "xlarge": 4}

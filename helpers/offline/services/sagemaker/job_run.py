@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import errno
-import io
 import logging
 import shutil
-import tarfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from pathlib import Path
 from typing import Any
 
 from helpers.offline.kernel import AwsError, Kernel
-from helpers.offline.services.sagemaker import channels, images, job_checkpoints, job_metrics, roles
+from helpers.offline.services.sagemaker import channels, images, job_checkpoints, job_files, job_metrics, roles
 from helpers.offline.services.sagemaker.job_host import JobHost
 from helpers.offline.services.sagemaker.job_processes import JobProcesses
 from helpers.offline.services.sagemaker.records import TrainingJob
@@ -218,10 +215,9 @@ class JobRun:
         try:
             if problem:
                 raise AwsError("AccessDenied", problem, 403)
-            self.kernel.ports.objects.put(bucket, f"{folder}/model.tar.gz", packed(*self._folders("model")))
-            extra = self._folders("output/data")
-            if any(any(path.iterdir()) for path in extra):
-                self.kernel.ports.objects.put(bucket, f"{folder}/output.tar.gz", packed(*extra))
+            self.kernel.ports.objects.put(bucket, f"{folder}/model.tar.gz", self._packed("model"))
+            if self._holds("output/data"):
+                self.kernel.ports.objects.put(bucket, f"{folder}/output.tar.gz", self._packed("output/data"))
         except AwsError as error:
             number = 7 if error.status == 403 else 2
             raise JobFailed(
@@ -229,11 +225,14 @@ class JobRun:
             ) from None
         self.job.artifact = f"{path}/{self.job.name}/output/model.tar.gz"
 
-    def _folders(self, name: str) -> list[Path]:
-        return [host.directory / name for host in self.hosts]
+    def _packed(self, name: str) -> bytes:
+        return job_files.packed(self.directory, *(host.directory / name for host in self.hosts))
+
+    def _holds(self, name: str) -> bool:
+        return any(job_files.regular_files(self.directory, host.directory / name) for host in self.hosts)
 
     def _upload_what_is_there(self) -> None:
-        if any(any(folder.iterdir()) for folder in self._folders("model")):
+        if self._holds("model"):
             self._upload()
 
     def _upload_checkpoints(self) -> None:
@@ -282,22 +281,3 @@ def enter(job: TrainingJob, secondary: str, message: str | None = None) -> float
     job.secondary = secondary
     job.modified = now
     return now
-
-
-def packed(*folders: Path) -> bytes:
-    """The content of the folders as one tar.gz, the same bytes for the same content; of one name, the first counts."""
-    import gzip
-
-    plain = io.BytesIO()
-    found: dict[str, Path] = {}
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                found.setdefault(str(path.relative_to(folder)), path)
-    with tarfile.open(fileobj=plain, mode="w") as archive:
-        for name, path in found.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = path.stat().st_size, 0o644
-            with path.open("rb") as file:
-                archive.addfile(entry, file)
-    return gzip.compress(plain.getvalue(), compresslevel=1, mtime=0)

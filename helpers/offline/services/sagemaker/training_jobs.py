@@ -170,7 +170,8 @@ class TrainingJobs:
     def _tell(self, job: TrainingJob) -> None:
         for watcher in self.watchers:
             watcher(job)
-        job_events.emit(self.kernel, job.region, "Training Job", description(job), job.arn)
+        detail = job_events.with_tags(description(job), job.tags)
+        job_events.emit(self.kernel, job.region, "Training Job", detail, job.arn)
 
 
 def description(job: TrainingJob) -> dict[str, Any]:
@@ -210,6 +211,7 @@ def description(job: TrainingJob) -> dict[str, Any]:
         "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
         "EnableInterContainerTrafficEncryption": request.get("EnableInterContainerTrafficEncryption", False),
         "EnableManagedSpotTraining": request.get("EnableManagedSpotTraining", False),
+        "ProfilingStatus": "Disabled",
         **{name: request.get(name) for name in KEPT},
     }
     if job.started and job.ended:

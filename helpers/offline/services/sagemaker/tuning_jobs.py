@@ -38,6 +38,7 @@ KEPT_OF_DEFINITION = (
     *("CheckpointConfig", "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption"),
     *("EnableManagedSpotTraining", "RetryStrategy", "VpcConfig"),
 )
+KEPT_OF_RESOURCES = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
 log = logging.getLogger("offline.sagemaker")
 
 
@@ -287,6 +288,9 @@ class TuningJobs:
         specification = {
             key: value for key, value in definition["AlgorithmSpecification"].items() if key != "MetricDefinitions"
         }
+        if resources := definition.get("HyperParameterTuningResourceConfig"):
+            chosen = resources.get("InstanceConfigs", [resources])[0]  # there is always capacity for the first
+            request["ResourceConfig"] = {key: chosen[key] for key in KEPT_OF_RESOURCES if key in chosen}
         return request | {
             "TrainingJobName": name,
             "AlgorithmSpecification": specification,
@@ -308,7 +312,7 @@ class TuningJobs:
         self.store.changed()
 
     def _tell(self, job: TuningJob) -> None:
-        detail = description(job, self._children(job))
+        detail = job_events.with_tags(description(job, self._children(job)), job.tags)
         job_events.emit(self.kernel, job.region, "HyperParameter Tuning Job", detail, job.arn)
 
     def _find(self, call: Call, request: dict[str, Any]) -> TuningJob:

@@ -50,7 +50,7 @@ def load(image: Image, archive: bytes, environment: dict[str, str]) -> Container
     if image.algorithm == "xgboost":
         from helpers.offline.services.sagemaker.serving.xgboost_container import XGBoostContainer
 
-        return XGBoostContainer(files, environment)
+        return XGBoostContainer(files, environment, image.version)
     if image.algorithm == "linear-learner":
         from helpers.offline.services.sagemaker.serving.linear_container import LinearContainer
 

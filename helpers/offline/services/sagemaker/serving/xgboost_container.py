@@ -14,6 +14,7 @@ from typing import Any
 import numpy
 from scipy.sparse import csr_matrix
 
+from helpers.offline.services.sagemaker.images import ONE_LINE
 from helpers.offline.services.sagemaker.serving import recordio_messages, xgboost_selection
 from helpers.offline.services.sagemaker.serving.container import LoadError, Reply, crash, refusal
 
@@ -28,7 +29,8 @@ _CSV_OUT = "text/csv; charset=utf-8"
 class XGBoostContainer:
     """Raises LoadError where a file is no model."""
 
-    def __init__(self, files: dict[str, bytes], environment: dict[str, str]) -> None:
+    def __init__(self, files: dict[str, bytes], environment: dict[str, str], version: str = "3.2-0") -> None:
+        self.is_one_line = version in ONE_LINE
         names = [name for name in sorted(files) if "/" not in name and not name.startswith(".")]
         if not names:
             raise LoadError("No model file in the model data: it should hold a file named xgboost-model.")
@@ -60,6 +62,8 @@ class XGBoostContainer:
             return self._select(predicted, self.selected, wanted)
         if wanted == "text/csv":
             lines = predicted.tolist()
+            if self.is_one_line:
+                return Reply(200, _CSV_OUT, ",".join(map(str, lines)).encode())
             if predicted.ndim > 1:
                 lines = [",".join(map(str, line)) for line in lines]
             return Reply(200, _CSV_OUT, "".join(f"{line}\n" for line in lines).encode())
