@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from helpers.offline import process
+from helpers.offline.damage import Unreadable
 from helpers.offline.process import OfflineError
 
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return _run(options)
-    except OfflineError as error:
+    except (OfflineError, Unreadable) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

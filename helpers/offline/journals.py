@@ -21,11 +21,11 @@ class Journal:
     def __init__(self, directory: Path, name: str, grown: Callable[[], None]) -> None:
         self.directory = directory
         self.name = name
-        self.number = 0
+        self.is_damaged = False  # whether a record may be missing in what was read
         self._grown = grown
         self._has_grown = False
         self._lock = threading.Lock()
-        self.number = max((number for number, _ in self.files()), default=0)
+        self.number = max((number + 1 for number, _ in self.files()), default=0)
         self._current = Records(self._path(self.number))
 
     def append(self, data: bytes) -> None:
@@ -58,10 +58,13 @@ class Journal:
         return remove_former
 
     def records(self, first: int = 0) -> Iterator[bytes]:
-        """Those of the files from number `first` on, oldest first."""
+        """Those of the files from number `first` on, oldest first. Raises Unreadable, OSError."""
         for number, path in self.files():
             if number >= first:
-                yield from read(path)
+                yield from read(path, self.directory.parent, self._note_damage)
+
+    def _note_damage(self) -> None:
+        self.is_damaged = True
 
     def files(self) -> list[tuple[int, Path]]:
         found = self.directory.glob(f"{self.name}-*.journal")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 from urllib.parse import parse_qs
 
+from helpers.offline.damage import Unreadable
 from helpers.offline.gate import Gate
 from helpers.offline.records import SYNC_S
 
@@ -445,7 +446,7 @@ class Kernel:
         return Credentials(session.access_key_id, session.secret_access_key, session.session_token)
 
     def run(self) -> None:
-        """Calls the start hooks and starts what is periodic."""
+        """Calls the start hooks and starts what is periodic. Raises Unreadable."""
         for hook in self.start_hooks:
             _logged(hook, "start hook")
         self._running = True
@@ -475,6 +476,8 @@ class Kernel:
 def _logged(function: Callable[[], None], name: str) -> None:
     try:
         function()
+    except Unreadable:
+        raise
     except Exception:
         log.exception("%s failed", name)
 

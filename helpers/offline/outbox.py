@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from helpers.offline import pickling
 from helpers.offline.records import Records, read
 
 REWRITE_BYTES = 8 << 20  # a file of this size that has doubled is written anew, without what is done
@@ -27,11 +28,11 @@ class Outbox:
         self._rewritten_bytes = 0  # the file's size when it was last written anew
 
     def left(self) -> list[Any]:
-        """What an earlier process left, oldest first; it stays until it is done."""
+        """What an earlier process left, oldest first; it stays until it is done. Raises Unreadable, OSError."""
         with self._lock:
-            for record in read(self.path):
+            for record in read(self.path, self.path.parents[1]):
                 try:
-                    identities, thing = pickle.loads(record)
+                    identities, thing = pickling.load(record)
                 except Exception:
                     log.exception("a record of %s cannot be used", self.path.name)
                     continue

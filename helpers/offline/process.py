@@ -9,89 +9,57 @@ import json
 import os
 import secrets
 import shutil
-import string
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filelock
 
+from helpers.offline import damage
+from helpers.offline.state_file import (
+    LARGEST_PORT,
+    OfflineError,
+    State,
+    log_path,
+    new_state,
+    read_state,
+    state_path,
+    state_to_begin_with,
+    workspace_directory,
+    write_state,
+)
+
 if TYPE_CHECKING:
     import psutil
 
-PREFERRED_PORT = 4710
+__all__ = [
+    "LARGEST_PORT",
+    "OfflineError",
+    "State",
+    "log_path",
+    "new_state",
+    "read_state",
+    "state_path",
+    "state_to_begin_with",
+    "workspace_directory",
+    "write_state",
+]
+
 # What the offline AWS makes in its directory, and `reset` therefore deletes; the keys, the log and whatever else lies
 # there (the participant's name, the arena) stay.
-WIPED_BY_RESET = (
-    *("state", "objects", "uploads", "firehose", "functions", "sagemaker", "set-aside"),
-    *("aws-config", "aws-credentials", "sagemaker.yaml"),
-)
+FOLDERS = ("state", "objects", "uploads", "firehose", "functions", "sagemaker", damage.DIRECTORY)
+WIPED_BY_RESET = (*FOLDERS, "aws-config", "aws-credentials", "sagemaker.yaml")
 START_TIMEOUT_S = 60.0
 LOCK_TIMEOUT_S = 90.0
 HANGING_S = 20.0
 STOP_TIMEOUT_S = 30.0
-LARGEST_PORT = 65535
 IDLE_HOURS = 12.0
-HEALING_S = 10.0  # a running server writes a lost state file anew within a second or two
-
-
-class OfflineError(Exception):
-    """The offline AWS cannot do what was asked; the text is one sentence that says why and where to look."""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The state file: how to reach this workspace's server. `pid` is None while it does not run."""
-
-    access_key_id: str
-    secret_access_key: str
-    region: str = "us-east-1"
-    account_id: str = "123456789012"
-    port: int = PREFERRED_PORT
-    pid: int | None = None
-    started: float = 0.0
-
-    @property
-    def endpoint_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-
-def workspace_directory() -> Path:
-    """WORKSHOP_DIR, or `.workshop` beside the `helpers` package."""
-    configured = os.environ.get("WORKSHOP_DIR")
-    return Path(configured).absolute() if configured else Path(__file__).parents[2] / ".workshop"
-
-
-def state_path(directory: Path) -> Path:
-    return directory / "offline.json"
-
-
-def log_path(directory: Path) -> Path:
-    return directory / "offline.log"
-
-
-def read_state(directory: Path) -> State | None:
-    """None where there is no workspace yet, or where its state file is not readable as one."""
-    try:
-        return State(**json.loads(state_path(directory).read_text()))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (ValueError, TypeError):
-        return None
-
-
-def write_state(directory: Path, state: State) -> None:
-    """Atomically, for the owner's eyes only."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".offline-", dir=directory)  # mkstemp makes it 0600
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(asdict(state), file, indent=1)
-    os.replace(temporary, state_path(directory))
 
 
 def proof(secret: str, message: str) -> str:
@@ -102,21 +70,31 @@ def proof(secret: str, message: str) -> str:
 def start(directory: Path, *, port: int | None = None, idle_hours: float | None = None) -> State:
     """Starts this workspace's server, or finds it; returns once it answers.
 
-    Raises OfflineError.
+    Says on standard error what of its kept state cannot be used. Raises OfflineError.
     """
     port, idle_hours = wanted_port(port), wanted_idle_hours(idle_hours)
     prepare_directory(directory)
     with _lock(directory):
-        state = read_state(directory)
-        if state is None and is_held(directory):
-            state = _healed(directory)
+        state = _settled_state(directory)
         if state and _answers_in_time(directory, state):
             return state
-        if state is None:
-            state = new_state()
+        before = _set_aside(directory)
+        state = state_to_begin_with(directory)
         port = port or state.port
         write_state(directory, replace(state, pid=None, port=port))
-        return _spawn(directory, port, idle_hours)
+        state = _spawn(directory, port, idle_hours)
+        for folder in sorted(_set_aside(directory) - before):
+            names = ", ".join(sorted(path.name for path in folder.iterdir()))
+            print(
+                f"What the offline AWS kept is damaged in part: see {log_path(directory)}. In {folder}: {names}.",
+                file=sys.stderr,
+            )
+        return state
+
+
+def _set_aside(directory: Path) -> set[Path]:
+    """The folders of what could not be used."""
+    return set((directory / damage.DIRECTORY).glob("*"))
 
 
 def wanted_port(given: int | None) -> int | None:
@@ -170,7 +148,7 @@ def stop(directory: Path, timeout_s: float = STOP_TIMEOUT_S) -> bool:
 
 
 def _stop(directory: Path, timeout_s: float) -> bool:
-    state = read_state(directory)
+    state = _settled_state(directory)
     if state is None or state.pid is None:
         return False
     process = server_process(directory, state)
@@ -231,8 +209,10 @@ def _remove_tree(directory: Path) -> None:
 
 
 def status(directory: Path) -> dict[str, object]:
-    """What the running server says about itself; `{"running": False}` if there is none."""
+    """What the running server says about itself; `{"running": False}` if there is none. Raises OfflineError."""
     state = read_state(directory)
+    if (state is None or state.pid is None) and is_held(directory):
+        state = _settled_state(directory)
     if state is None or not is_answering(state):
         return {"running": False, "directory": str(directory)}
     return {"running": True, "directory": str(directory)} | json.loads(ask(state, "GET", "/_workshop/status"))
@@ -273,7 +253,7 @@ def server_process(directory: Path, state: State) -> psutil.Process | None:
 
 
 def is_held(directory: Path) -> bool:
-    """Whether a server serves the workspace now."""
+    """Whether a server serves the workspace now. Raises OfflineError."""
     if not (directory / "server.lock").exists():
         return False
     lock = filelock.FileLock(directory / "server.lock")
@@ -281,21 +261,25 @@ def is_held(directory: Path) -> bool:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         return True
+    except OSError as error:
+        raise _cannot_write(directory, error) from error
     lock.release()
     return False
 
 
-def _healed(directory: Path) -> State | None:
-    """The state file as the running server writes it anew. Raises OfflineError."""
-    deadline = time.monotonic() + HEALING_S
+def _settled_state(directory: Path) -> State | None:
+    """The state, once the server that holds the workspace, if there is one, has said in it which process it is.
+
+    It may still be starting, or about to write a lost or damaged file anew. Raises OfflineError.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        if (state := read_state(directory)) is not None:
+        state = read_state(directory)
+        if not is_held(directory) or (state is not None and server_process(directory, state) is not None):
             return state
-        if not is_held(directory):
-            return None
         time.sleep(0.1)
     raise OfflineError(
-        f"An offline AWS runs in {directory}, and its state file offline.json was lost: end that process "
+        f"An offline AWS runs in {directory} and does not say in offline.json which process it is: end that process "
         "(`python -m helpers.offline serve`), then start again."
     )
 
@@ -327,11 +311,16 @@ def prepare_directory(directory: Path) -> None:
             file.flush()
     except OSError as error:
         raise _cannot_write(directory, error) from error
+    for name in FOLDERS:
+        if os.path.lexists(directory / name) and not (directory / name).is_dir():
+            raise OfflineError(
+                f"{directory / name} is where the offline AWS keeps a folder, and is none: move it away and start."
+            )
 
 
 def _cannot_write(directory: Path, error: OSError) -> OfflineError:
     return OfflineError(
-        f"The offline AWS cannot write to {directory} ({error.strerror}): "
+        f"The offline AWS cannot write to {error.filename or directory} ({error.strerror}): "
         "make room or make it writable, or set WORKSHOP_DIR to another directory."
     )
 
@@ -365,6 +354,10 @@ def _spawn(directory: Path, port: int, idle_hours: float) -> State:
             if state and state.pid == child.pid and is_answering(state):
                 return state
             if child.poll() is not None:
+                # What a start had begun that was then killed may have been quicker.
+                state = _settled_state(directory)
+                if state and _answers_in_time(directory, state):
+                    return state
                 raise OfflineError(f"The offline AWS did not start: {_last_line(log)} The whole story is in {log}.")
             time.sleep(0.005)
     except KeyboardInterrupt:
@@ -391,16 +384,9 @@ def hold_workspace(directory: Path) -> filelock.BaseFileLock:
         lock.acquire(timeout=5)
     except filelock.Timeout:
         raise OfflineError(f"Another offline AWS already runs in {directory}.") from None
+    except OSError as error:
+        raise _cannot_write(directory, error) from error
     return lock
-
-
-def new_state() -> State:
-    alphabet = string.ascii_uppercase + "234567"
-    return State(
-        access_key_id="AKIA" + "".join(secrets.choice(alphabet) for _ in range(16)),
-        secret_access_key=secrets.token_urlsafe(30),
-        region=os.environ.get("WORKSHOP_REGION", "us-east-1"),
-    )
 
 
 @contextmanager

@@ -25,7 +25,7 @@ log = logging.getLogger("offline")
 
 
 def serve(directory: Path, *, port: int | None = None, idle_hours: float | None = None) -> int:
-    """Runs until stopped. Raises OfflineError where it cannot begin."""
+    """Runs until stopped. Raises OfflineError, Unreadable where it cannot begin."""
     gc.disable()  # until it answers: what a start makes is there to stay; looking through it takes a sixth of the time
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     _prepare_process()
@@ -35,9 +35,7 @@ def serve(directory: Path, *, port: int | None = None, idle_hours: float | None 
     port, idle_hours = process.wanted_port(port), process.wanted_idle_hours(idle_hours)
     process.prepare_directory(directory)
     lock = process.hold_workspace(directory)
-    state = process.read_state(directory)
-    if state is None:
-        state = process.new_state()
+    state = process.state_to_begin_with(directory)
     listener = listen(port or state.port)
     state = replace(state, port=listener.getsockname()[1])
     credentials = Credentials(state.access_key_id, state.secret_access_key)
@@ -59,8 +57,9 @@ def serve(directory: Path, *, port: int | None = None, idle_hours: float | None 
     kernel.run()
     idle_s = 3600 * idle_hours
     kernel.every(min(30.0, idle_s / 4), lambda: front.control.stop_if_idle(idle_s), name="idle time-out")
-    kernel.every(GUARD_S, Guard(directory, state).look, name="guard of the workspace")
-    server.append(_server(front, directory, state))
+    guard = Guard(directory, state)
+    kernel.every(GUARD_S, guard.look, name="guard of the workspace")
+    server.append(_server(front, guard))
     server[0].run(sockets=[listener])
     kernel.shut_down()
     snapshots.stop()
@@ -77,7 +76,16 @@ class Guard:
     def __init__(self, directory: Path, state: State) -> None:
         self.directory = directory
         self.state = state
+        self.is_found = False
         self.lock = (directory / "server.lock").stat().st_ino
+
+    def announce(self) -> None:
+        """From now on the state file says how this server is reached."""
+        from helpers.offline import process
+
+        self.state = replace(self.state, pid=os.getpid(), started=time.time())
+        process.write_state(self.directory, self.state)
+        self.is_found = True
 
     def look(self) -> None:
         from helpers.offline import process
@@ -90,9 +98,12 @@ class Guard:
             log.error("%s was deleted or moved away while this server ran: it ends", self.directory)
             logging.shutdown()
             os._exit(1)
-        if process.read_state(self.directory) is None:
-            process.write_state(self.directory, replace(self.state, pid=os.getpid(), started=time.time()))
-            log.warning("the state file was lost or damaged, and is written anew")
+        if not self.is_found:
+            return
+        state = process.read_state(self.directory)
+        if state is None or replace(state, started=self.state.started) != self.state:
+            process.write_state(self.directory, self.state)
+            log.warning("the state file was lost, damaged or another's, and is written anew")
 
 
 def listen(preferred_port: int) -> socket.socket:
@@ -130,10 +141,10 @@ def _no_openapi(document: object) -> None:
     raise NotImplementedError("OpenAPI documents are not read offline")
 
 
-def _server(front: Front, directory: Path, state: State) -> uvicorn.Server:
+def _server(front: Front, guard: Guard) -> uvicorn.Server:
     import uvicorn
 
-    from helpers.offline import connections, process
+    from helpers.offline import connections
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -144,8 +155,8 @@ def _server(front: Front, directory: Path, state: State) -> uvicorn.Server:
             # Background threads hold up the event loop for so long at most, each time it comes back from the system.
             sys.setswitchinterval(0.0005)
             gc.set_threshold(20_000, 20, 100)  # fewer pauses under load; requests leave next to no cycles behind
-            process.write_state(directory, replace(state, pid=os.getpid(), started=time.time()))
-            log.info("answering at %s", state.endpoint_url)
+            guard.announce()
+            log.info("answering at %s", guard.state.endpoint_url)
 
     config = uvicorn.Config(
         front,

@@ -22,7 +22,7 @@ from typing import Any
 
 import moto
 
-from helpers.offline import pickling
+from helpers.offline import damage, pickling
 from helpers.offline.fallthrough import MOTO_PACKAGES
 from helpers.offline.kernel import Kernel
 
@@ -196,13 +196,15 @@ class Snapshots:
     # --- Reading ------------------------------------------------------------------------------------------------------
 
     def restore(self) -> None:
-        """Takes back what was written; sets aside what another version wrote or what cannot be read."""
+        """Takes back what was written; sets aside what another version wrote or what is damaged. Raises Unreadable."""
         for service in self.services:
             path = self._path(service)
             try:
                 header, _, data = path.read_bytes().partition(b"\n")
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                raise damage.Unreadable(path, error) from error
             try:
                 if json.loads(header) != HEADER:
                     raise ValueError(f"it was written by {header.decode(errors='replace')}, this is {HEADER}")
@@ -224,12 +226,9 @@ class Snapshots:
 
     def _set_aside(self, path: Path, error: Exception) -> None:
         """With the files that only this state explains: they would be taken for leftovers."""
-        aside = self.kernel.workspace.dir / "set-aside" / time.strftime("%Y%m%dT%H%M%S")
-        aside.mkdir(parents=True, exist_ok=True)
-        os.replace(path, aside / path.name)
-        for pattern in WITH_SNAPSHOT.get(path.stem, ()):
-            for found in self.kernel.workspace.dir.glob(pattern):
-                os.replace(found, aside / found.name)
+        workspace = self.kernel.workspace.dir
+        beside = [found for pattern in WITH_SNAPSHOT.get(path.stem, ()) for found in workspace.glob(pattern)]
+        aside = damage.set_aside(workspace, path, *beside)
         log.warning(
             "The kept state of %s cannot be used (%s). It begins empty; the old state is in %s.",
             path.stem,

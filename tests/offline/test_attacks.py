@@ -209,7 +209,7 @@ def test_names_of_resources_lead_to_no_other_folder(offline, service_role, bucke
             except firehose.exceptions.ResourceNotFoundException:
                 assert time.monotonic() < deadline
     folder = offline.directory / "firehose"
-    assert not list(folder.glob("*.journal")) and not list((folder / "us-east-1").glob("*.journal"))
+    assert not list(folder.glob("*.records")) and not list((folder / "us-east-1").glob("*.records"))
     for name in ("..", "."):
         firehose.delete_delivery_stream(DeliveryStreamName=name)
     s3 = offline.client("s3")

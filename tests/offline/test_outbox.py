@@ -6,7 +6,6 @@ import pytest
 
 from helpers.offline import outbox, records
 from helpers.offline.outbox import Outbox
-from helpers.offline.records import Records, read
 
 
 @pytest.fixture
@@ -99,13 +98,3 @@ def test_one_without_anything_open_is_empty_and_for_the_owner_alone(path):
     things.done("1")
     assert path.stat().st_size == 0
     assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_changed_byte_ends_what_is_read(tmp_path):
-    records = Records(tmp_path / "records")
-    for number in range(3):
-        records.append(b"record %d" % number)
-    data = bytearray((tmp_path / "records").read_bytes())
-    data[-1] ^= 1
-    (tmp_path / "records").write_bytes(data)
-    assert list(read(tmp_path / "records")) == [b"record 0", b"record 1"]

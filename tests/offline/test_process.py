@@ -226,10 +226,10 @@ def test_an_unwritable_directory_is_one_clear_sentence(offline_command):
 
 def test_a_server_that_cannot_start_says_why_and_where_to_look(workspace_dir, offline_command):
     workspace_dir.mkdir()
-    (workspace_dir / "state").write_text("a file where a folder belongs")
+    (workspace_dir / "state" / "sqs.snapshot").mkdir(parents=True)
     failed = offline_command(workspace_dir, "start", check=False)
     assert failed.returncode == 1
-    assert "did not start: " in failed.stderr and "Not a directory" in failed.stderr
+    assert "did not start: " in failed.stderr and "sqs.snapshot cannot be read (Is a directory)" in failed.stderr
     assert str(workspace_dir / "offline.log") in failed.stderr
     assert failed.stderr.count("\n") == 1
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from moto.cloudwatch.models import cloudwatch_backends
 
+from helpers.offline import pickling
 from helpers.offline.journals import Journal
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
 from helpers.offline.services.cloudwatch import expressions
@@ -213,9 +214,9 @@ class Metrics:
         """What was put after the snapshot."""
         for record in self.journal.records(self._replay_from):
             try:
-                self._add(*pickle.loads(record))
+                self._add(*pickling.load(record))
             except Exception:
-                log.exception("a record of the journal of metrics cannot be used")
+                log.exception("a record of the journal of metric values cannot be used")
 
     def _saved_stores(self) -> dict[str, Any]:
         kept = {}

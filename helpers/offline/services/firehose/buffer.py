@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.offline.records import flush_to_disk
 from helpers.offline.services.firehose.journal import Journal, read
 from helpers.offline.services.firehose.quota import Quota
 
@@ -66,15 +64,12 @@ class Buffer:
     def sync(self) -> None:
         """What was added by now survives a power failure too. Raises OSError. Does not keep `add` waiting."""
         with self.lock:
-            descriptor = self.journal.unsynced()
-        if descriptor is not None:
-            try:
-                flush_to_disk(descriptor)
-            finally:
-                os.close(descriptor)
+            file = self.journal.file
+        if file is not None:
+            file.sync()
 
     def recover(self) -> None:
-        """Takes up what an earlier process left; due at once."""
+        """Takes up what an earlier process left; due at once. Raises Unreadable, OSError."""
         for path, holds_records in self.journal.left_over():
             if holds_records:
                 self.waiting.append(Batch(path.stat().st_mtime, None, [path]))

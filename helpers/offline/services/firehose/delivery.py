@@ -35,7 +35,6 @@ class Delivery:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.directory = kernel.workspace.dir / "firehose"
         self._buffers: dict[tuple[str, str], Buffer] = {}
         self._lock = threading.Lock()
         self._delivering = threading.Lock()
@@ -103,7 +102,7 @@ class Delivery:
         buffer = self._buffers.pop((region, name), None)
         if buffer is not None:
             buffer.journal.cut()
-            for path in buffer.journal.directory.glob("*.journal"):
+            for path in buffer.journal.files():
                 path.unlink(missing_ok=True)
 
     def _buffer(self, region: str, name: str) -> Buffer:
@@ -113,7 +112,9 @@ class Delivery:
             with self._lock:
                 buffer = self._buffers.get(key)
                 if buffer is None:
-                    buffer = self._buffers[key] = Buffer(Journal(self.directory, region, name), quota.of_region(region))
+                    buffer = self._buffers[key] = Buffer(
+                        Journal(self.kernel.workspace.dir, region, name), quota.of_region(region)
+                    )
         return buffer
 
     def _deliver_waiting(self, region: str, stream: DeliveryStream, buffer: Buffer) -> None:

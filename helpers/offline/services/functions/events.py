@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from helpers.offline import damage
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.outbox import Outbox
 from helpers.offline.services.functions import destinations, event_settings, lookup
@@ -50,6 +51,11 @@ class EventQueue:
         self._stopping = False
 
     def start(self) -> None:
+        """Takes up what an earlier process left. Raises Unreadable, OSError."""
+        former = self.service.directory / "events.journal"  # of development versions before 2026-11-25
+        if former.exists() and former.stat().st_size:
+            aside = damage.set_aside(self.kernel.workspace.dir, former)
+            log.warning("Events that an older version had still to run are not run: they are in %s.", aside)
         for event in self.outbox.left():
             self.service.from_thread(self._work(event))
 

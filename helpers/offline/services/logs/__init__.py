@@ -14,7 +14,7 @@ from typing import Any
 from moto.logs import models
 from moto.logs.models import LogsBackend, LogStream, logs_backends
 
-from helpers.offline import fallthrough
+from helpers.offline import fallthrough, pickling
 from helpers.offline.journals import Journal
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
 from helpers.offline.services.logs import filter_pattern, retention
@@ -88,7 +88,7 @@ class EventJournal:
         """What was put after the snapshot."""
         for record in self.journal.records(self._replay_from):
             try:
-                region, group, stream, log_events = pickle.loads(record)
+                region, group, stream, log_events = pickling.load(record)
                 self.add(stream_of(self.kernel.account_id, region, group, stream), log_events)
             except Exception:
                 log.exception("a record of the journal of log events cannot be used")

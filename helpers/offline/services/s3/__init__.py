@@ -7,7 +7,7 @@ import re
 import shutil
 from urllib.parse import parse_qs
 
-from helpers.offline import fallthrough, uploads
+from helpers.offline import damage, fallthrough, uploads
 from helpers.offline.kernel import Answer, Call, Kernel, Support
 from helpers.offline.services.s3 import requests
 from helpers.offline.services.s3.download import get_object
@@ -121,7 +121,11 @@ def install(kernel: Kernel) -> None:
         shutil.rmtree(kernel.workspace.dir / uploads.DIRECTORY, ignore_errors=True)
         journal.replay()
         journal.drop_torn()
-        STORE.remove_orphans(_files_in_use(kernel.account_id))
+        orphans = STORE.orphans(_files_in_use(kernel.account_id))
+        if orphans and journal.journal.is_damaged:
+            damage.set_aside(kernel.workspace.dir, *orphans)
+        for path in orphans:
+            path.unlink(missing_ok=True)
         kernel.mark_dirty("s3")
 
     kernel.on_start(take_back)

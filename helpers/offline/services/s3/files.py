@@ -52,11 +52,9 @@ class Store:
         for path in due:
             path.unlink(missing_ok=True)
 
-    def remove_orphans(self, needed: set[str]) -> None:
-        """Removes files that no object names: those of changes that were never acknowledged."""
-        for path in self.directory.glob("??/*"):
-            if path.name not in needed:
-                path.unlink(missing_ok=True)
+    def orphans(self, needed: set[str]) -> list[Path]:
+        """Files that no object names: those of changes that were never acknowledged, or whose record is damaged."""
+        return [path for path in self.directory.glob("??/*") if path.name not in needed]
 
 
 STORE = Store(Path())

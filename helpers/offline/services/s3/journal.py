@@ -57,12 +57,13 @@ class ObjectJournal:
         return written
 
     def replay(self) -> None:
-        """Puts every recorded object and part where its record says."""
+        """Puts every recorded object and part where its record says. Raises Unreadable, OSError."""
         for data in self.journal.records():
             try:
                 kind, *fields = pickling.load(data)
                 {"object": self._put_object, "part": self._put_part}[kind](*fields)
             except Exception:
+                self.journal.is_damaged = True
                 log.exception("a record of S3's journal cannot be used")
 
     def drop_torn(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
+from helpers.offline import pickling
 from helpers.offline.journals import Journal
 
 log = logging.getLogger("offline.sqs")
@@ -63,7 +64,7 @@ class MessageJournal:
         held: dict[tuple[str, str], dict[str, Message]] = {}
         for data in self.journal.records():
             try:
-                self._apply(held, *pickle.loads(data))
+                self._apply(held, *pickling.load(data))
             except Exception:
                 log.exception("a record of SQS's journal cannot be used")
         for (region, name), messages in held.items():
