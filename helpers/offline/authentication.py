@@ -94,38 +94,60 @@ _REFUSALS = {
 }
 
 
-def authenticate(
-    identities: Identities,
-    method: str,
-    raw_path: str,
-    query: str,
-    headers: Mapping[str, str],
-    body: bytes | None,
-    protocol: str,
-    default_region: str,
-) -> Authenticated:
-    """Raises AwsError (403) in the words that AWS has for this protocol.
+class Claim:
+    """Who sent a request, as its head tells: read while its body is on its way.
 
-    `body` is None where it has not arrived yet; then what is promised for it is verified here, and it itself later.
+    `signed` is None where that cannot be read.
     """
-    try:
-        old_form = "authorization" not in headers and signature_v2.is_presigned(query)
-        signed = signature_v2.parse(query, default_region) if old_form else signature.parse(headers, query)
-        identity = signer(identities, signed)
-        secret = identity.credentials.secret_access_key
-        if old_form:
-            signature_v2.verify(signed, secret, method, raw_path, query, headers)
-        else:
-            signature.verify(signed, secret, method, raw_path, query, headers, body)
-        chunks = ChunkDecoder(signed, secret, headers) if signature.is_chunked(headers) else None
-        if body is None:
-            return Authenticated(identity, signed, b"", headers, chunks)
-        if chunks is not None:
-            body = b"".join(chunks.feed(body))
-            headers = without_chunking(headers, chunks.finish(), len(body))
-        return Authenticated(identity, signed, body, headers)
-    except BadSignature as bad:
-        raise refusal(bad, protocol) from None
+
+    def __init__(
+        self,
+        identities: Identities,
+        method: str,
+        raw_path: str,
+        query: str,
+        headers: Mapping[str, str],
+        default_region: str,
+    ) -> None:
+        self.headers = headers
+        self.signed: Signed | None = None
+        self._bad: BadSignature | None = None
+        try:
+            old_form = "authorization" not in headers and signature_v2.is_presigned(query)
+            signed = signature_v2.parse(query, default_region) if old_form else signature.parse(headers, query)
+            self.signed = signed
+            self._identity = signer(identities, signed)
+            secret = self._identity.credentials.secret_access_key
+            self._verification = None
+            if old_form:
+                signature_v2.verify(signed, secret, method, raw_path, query, headers)
+            else:
+                self._verification = signature.Verification(signed, secret, method, raw_path, query, headers)
+        except BadSignature as bad:
+            self._bad = bad
+
+    def verified(self, body: bytes | None, protocol: str) -> Authenticated:
+        """Once. Raises AwsError (403) in the words that AWS has for this protocol.
+
+        `body` is None where it has not arrived yet; then what is promised for it is verified here, and it itself later.
+        """
+        try:
+            if self._bad is not None or self.signed is None:
+                raise self._bad or BadSignature("missing")
+            headers = self.headers
+            if self._verification is not None:
+                self._verification.of(body)
+            chunks = None
+            if signature.is_chunked(headers):
+                chunks = ChunkDecoder(self.signed, self._identity.credentials.secret_access_key, headers)
+            if body is None:
+                return Authenticated(self._identity, self.signed, b"", headers, chunks)
+            if chunks is not None:
+                body = b"".join(chunks.feed(body))
+                headers = without_chunking(headers, chunks.finish(), len(body))
+            return Authenticated(self._identity, self.signed, body, headers)
+        except BadSignature as bad:
+            raise refusal(bad, protocol) from None
 
 
 def signer(identities: Identities, signed: Signed) -> Identity:

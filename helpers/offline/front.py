@@ -82,41 +82,36 @@ class Front:
             )
             return
         try:
-            body = None if uploads.is_large(scope["method"], headers) else await uploads.read_body(receive, headers)
-            answer = await self.answer(scope, headers, body, receive)
+            answer = await self.answer(scope, headers, receive)
         except uploads.ClientGone:
             return
         except uploads.TooLarge:
             answer = wire.error_answer(AwsError("RequestEntityTooLarge", "Request body is too large.", 413), None)
         await send_answer(answer, scope["method"], send)
 
-    async def answer(self, scope: Scope, headers: dict[str, str], body: bytes | None, receive: Receive) -> Answer:
-        """`body` is None where it is large and has not been read yet. Raises ClientGone, TooLarge."""
+    async def answer(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Answer:
+        """Raises ClientGone, TooLarge."""
         method = scope["method"]
         path = scope["raw_path"].decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         host = headers.get("host", "")
         if path.startswith(control.PREFIX):
+            await uploads.read_body(receive, headers)
             return self.control.answer(method, path, query, headers)
         if self.kernel.public_planes:
-            request = PublicRequest(method, path, query, host, headers, body or b"", raw_headers=scope["headers"])
+            request = PublicRequest(method, path, query, host, headers, b"", raw_headers=scope["headers"])
             for matches, handler in self.kernel.public_planes:
                 if matches(request):
-                    if body is None:
-                        request.body = await uploads.read_body(receive, headers)
+                    request.body = await uploads.read_body(receive, headers)
                     self.control.count()
                     return await handler(request)
         if doors.is_foreign_page(headers):
             return doors.refusal("Web pages may not call the offline AWS.")
-        return await self.answer_api(method, path, query, headers, body, receive)
+        return await self.answer_api(method, path, query, headers, receive)
 
-    async def answer_api(
-        self, method: str, path: str, query: str, headers: dict[str, str], body: bytes | None, receive: Receive
-    ) -> Answer:
+    async def answer_api(self, method: str, path: str, query: str, headers: dict[str, str], receive: Receive) -> Answer:
         """A signed call of an AWS API."""
         service = wire.guess_service(headers, path, query)
-        if body is None and service != "s3":
-            body = await uploads.read_body(receive, headers)
         protocol = wire.protocol_of(service, headers, path)
         call = Call(
             service=service,
@@ -128,24 +123,32 @@ class Front:
             path=path,
             query=query,
             headers=headers,
-            body=body or b"",
+            body=b"",
             protocol=protocol,
         )
-        answer = await self._answered(call, body, receive)
+        answer = await self._answered(call, receive)
         if protocol == "cbor" and call.protocol == "json":
             return cbor.from_json(answer, constraints.operation_of(call).output_shape)
         return answer
 
-    async def _answered(self, call: Call, body: bytes | None, receive: Receive) -> Answer:
+    async def _answered(self, call: Call, receive: Receive) -> Answer:
         """What failed is an answer too."""
         try:
             form = None
             if form_upload.is_one(call):
+                call.body = await uploads.read_body(receive, call.headers)
                 form, known = form_upload.authenticate(call, self.identities, self.kernel.workspace.region)
-                body = known.body
-                self._take_over(call, known)
+                body: bytes | None = known.body
             else:
-                known = self._authenticate(call, body)
+                claim = self._claim(call)  # mostly the body comes in the next packet: so this takes no time
+                is_stream = call.service == "s3" and uploads.is_large(call.method, call.headers)
+                body = None if is_stream else await uploads.read_body(receive, call.headers)
+                known = claim.verified(body, call.protocol)
+                if known.signed.service != call.service:  # what was signed for one service is good for that one alone
+                    raise authentication.refusal(signature.BadSignature("mismatch"), call.protocol)
+            call.principal = known.identity.principal
+            call.region = known.signed.region
+            call.body, call.headers = known.body, known.headers
             self.control.count()
             if call.region != self.kernel.workspace.region and call.region not in wire.regions():
                 raise wire.unknown_region(call.region)
@@ -233,27 +236,9 @@ class Front:
             return self.snapshots.services
         return service, *KEPT_WITH.get(service, ())
 
-    def _authenticate(self, call: Call, body: bytes | None) -> authentication.Authenticated:
-        known = authentication.authenticate(
-            self.identities,
-            call.method,
-            call.path,
-            call.query,
-            call.headers,
-            body,
-            call.protocol,
-            self.kernel.workspace.region,
-        )
-        if known.signed.service != call.service:  # what was signed for one service is good for that one alone
-            raise authentication.refusal(signature.BadSignature("mismatch"), call.protocol)
-        self._take_over(call, known)
-        return known
-
-    @staticmethod
-    def _take_over(call: Call, known: authentication.Authenticated) -> None:
-        call.principal = known.identity.principal
-        call.region = known.signed.region
-        call.body, call.headers = known.body, known.headers
+    def _claim(self, call: Call) -> authentication.Claim:
+        region = self.kernel.workspace.region
+        return authentication.Claim(self.identities, call.method, call.path, call.query, call.headers, region)
 
     async def dispatch(self, call: Call) -> Answer:
         hot = self.kernel.hot_paths.get((call.service, call.operation))

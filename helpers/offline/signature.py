@@ -95,6 +95,8 @@ def _parse_presigned(query: str) -> Signed:
     expires = fields.get("X-Amz-Expires", "")
     if len(credential) != 5 or not re.fullmatch("[0-9]{1,7}", expires) or int(expires) > LONGEST_PRESIGNED_S:
         raise BadSignature("incomplete", query)
+    if "X-Amz-Signature" not in fields:
+        raise BadSignature("incomplete", query)
     return Signed(
         *credential[:4],
         signed_headers=tuple(fields.get("X-Amz-SignedHeaders", "").split(";")),
@@ -105,36 +107,48 @@ def _parse_presigned(query: str) -> Signed:
     )
 
 
-def verify(
-    signed: Signed, secret: str, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes | None
-) -> None:
-    """Raises BadSignature mismatch, unsigned, skewed, expired or payload. `raw_path` is percent-encoded as it arrived.
+class Verification:
+    """What a request's head says about its signature, so that little is left to do once its body is there.
 
-    `body` is None where it has not arrived yet: then the hash that is promised for it is verified, not the body.
+    Raises BadSignature mismatch, unsigned, skewed or expired. `raw_path` is percent-encoded as it arrived.
     """
-    _check_time(signed)
-    if signed.date != signed.timestamp[:8]:
-        raise BadSignature("mismatch")
-    payload_hash = _payload_hash(signed, headers, body)
-    if any(name not in headers for name in signed.signed_headers) or "host" not in signed.signed_headers:
-        raise BadSignature("mismatch")
-    unsigned = [name for name in headers if name.startswith("x-amz-") and name not in signed.signed_headers]
-    if any(name not in NEED_NO_SIGNATURE for name in unsigned):  # else who has a presigned URL could turn it to more
-        raise BadSignature("unsigned", ", ".join(unsigned))
-    path = raw_path if signed.service == "s3" else quote(_normalized(raw_path), safe="/~")
-    canonical_headers = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in signed.signed_headers)
-    names = ";".join(signed.signed_headers)
-    for canonical_query in _canonical_queries(query):
-        request = f"{method}\n{path}\n{canonical_query}\n{canonical_headers}\n{names}\n{payload_hash}"
-        if hmac.compare_digest(_signature(signed, secret, request).encode(), signed.signature.encode()):
-            return
-    raise BadSignature("mismatch")
 
+    def __init__(
+        self, signed: Signed, secret: str, method: str, raw_path: str, query: str, headers: Mapping[str, str]
+    ) -> None:
+        _check_time(signed)
+        names = signed.signed_headers
+        if signed.date != signed.timestamp[:8]:
+            raise BadSignature("mismatch")
+        if any(name not in headers for name in names) or "host" not in names:
+            raise BadSignature("mismatch")
+        unsigned = [name for name in headers if name.startswith("x-amz-") and name not in names]
+        if any(name not in NEED_NO_SIGNATURE for name in unsigned):  # else a presigned URL could be turned to more
+            raise BadSignature("unsigned", ", ".join(unsigned))
+        path = raw_path if signed.service == "s3" else quote(_normalized(raw_path), safe="/~")
+        canonical_headers = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
+        end = f"{canonical_headers}\n{';'.join(names)}\n"
+        self._begun = [
+            hashlib.sha256(f"{method}\n{path}\n{canonical_query}\n{end}".encode())
+            for canonical_query in _canonical_queries(query)
+        ]
+        self._text = f"{ALGORITHM}\n{signed.timestamp}\n{signed.scope}\n"
+        self._key = signing_key(secret, signed.date, signed.region, signed.service)
+        self._signed = signed
+        self._headers = headers
 
-def _signature(signed: Signed, secret: str, canonical_request: str) -> str:
-    digest = hashlib.sha256(canonical_request.encode()).hexdigest()
-    text = f"{ALGORITHM}\n{signed.timestamp}\n{signed.scope}\n{digest}"
-    return _sign(signing_key(secret, signed.date, signed.region, signed.service), text).hex()
+    def of(self, body: bytes | None) -> None:
+        """Raises BadSignature mismatch or payload, incomplete where nothing is said about a body that is None.
+
+        `body` is None where it has not arrived yet: then the hash that is promised for it is verified, not the body.
+        """
+        payload_hash = _payload_hash(self._signed, self._headers, body).encode()
+        said = self._signed.signature.encode()
+        for begun in self._begun:
+            begun.update(payload_hash)
+            if hmac.compare_digest(_sign(self._key, self._text + begun.hexdigest()).hex().encode(), said):
+                return
+        raise BadSignature("mismatch")
 
 
 def _sign(key: bytes, text: str) -> bytes:

@@ -34,7 +34,8 @@ def is_presigned(query: str) -> bool:
 def parse(query: str, region: str) -> Signed:
     """Raises BadSignature incomplete."""
     fields = dict(parse_qsl(query))
-    if not re.fullmatch("[0-9]{1,12}", fields.get("Expires", "")):
+    complete = fields.keys() >= {"AWSAccessKeyId", "Signature"}
+    if not (complete and re.fullmatch("[0-9]{1,12}", fields.get("Expires", ""))):
         raise BadSignature("incomplete", query)
     return Signed(
         fields["AWSAccessKeyId"],

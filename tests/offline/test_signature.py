@@ -42,7 +42,11 @@ def test_whatever_botocore_signs_is_accepted_and_one_changed_byte_is_not(service
     signer(Credentials("AKIATEST", SECRET), service, "eu-west-1").add_auth(request)
     headers = {name.lower(): value for name, value in request.headers.items()} | {"host": "127.0.0.1:4710"}
     signed = signature.parse(headers, text)
-    signature.verify(signed, SECRET, "PUT", path, text, headers, body)
+
+    def verify(secret, method, path, query, headers, body):
+        signature.Verification(signed, secret, method, path, query, headers).of(body)
+
+    verify(SECRET, "PUT", path, text, headers, body)
     for changed in (
         ("POST", path, headers, body),
         ("PUT", path + "x", headers, body),
@@ -52,11 +56,11 @@ def test_whatever_botocore_signs_is_accepted_and_one_changed_byte_is_not(service
     ):
         method, other_path, other_headers, other_body = changed
         with pytest.raises(signature.BadSignature):
-            signature.verify(signed, SECRET, method, other_path, text, other_headers, other_body)
+            verify(SECRET, method, other_path, text, other_headers, other_body)
     with pytest.raises(signature.BadSignature):
-        signature.verify(signed, SECRET + "x", "PUT", path, text, headers, body)
+        verify(SECRET + "x", "PUT", path, text, headers, body)
     with pytest.raises(signature.BadSignature):
-        signature.verify(signed, SECRET, "PUT", path, f"{text}&another=1" if text else "another=1", headers, body)
+        verify(SECRET, "PUT", path, f"{text}&another=1" if text else "another=1", headers, body)
 
 
 CALLS = [
@@ -267,3 +271,15 @@ def test_signed_chunks_are_verified_one_by_one(offline, bucket, is_forged):
         held = offline.client("s3").get_object(Bucket=bucket, Key="chunks")
         assert held["Body"].read() == b"0123456789"
         assert held.get("ContentEncoding", "") == ""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "X-Amz-Credential=AKIA/20260101/us-east-1/s3/aws4_request&X-Amz-Expires=60&X-Amz-Signature=",
+        "AWSAccessKeyId=&Signature=&Expires=1",
+    ],
+)
+def test_a_presigned_url_with_an_empty_signature_is_refused(offline, query):
+    answer = requests.get(f"{offline.endpoint_url}/a-bucket/a-key?{query}")
+    assert (answer.status_code, "AuthorizationHeaderMalformed" in answer.text) == (403, True)
