@@ -224,9 +224,9 @@ class Queues(Protocol):
 
 
 class Streams(Protocol):
-    """Firehose. Returns the records' ids, in order."""
+    """Firehose. Takes all of the records or raises."""
 
-    def put_records(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> list[str]: ...
+    def put_records(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> None: ...
 
 
 class Metrics(Protocol):

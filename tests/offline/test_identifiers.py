@@ -2,11 +2,11 @@
 
 import uuid
 
-from helpers.offline.identifiers import random_uuid
+from helpers.offline.identifiers import random_uuid, random_uuids
 
 
 def test_a_random_uuid_is_one_of_version_4_and_never_the_same():
-    made = [random_uuid() for _ in range(2_000)]
+    made = [random_uuid() for _ in range(1_000)] + [one for _ in range(100) for one in random_uuids(10)]
     assert len(set(made)) == len(made)
     for text in made:
         parsed = uuid.UUID(text)

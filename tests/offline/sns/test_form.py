@@ -17,8 +17,11 @@ def test_what_a_client_encodes_comes_out_again(fields):
     assert form.fields_of(urlencode(fields).encode()) == fields
 
 
-@given(st.text(st.sampled_from("%&=+,;25C2cFfE0Zé "), max_size=60))
+@given(st.text(st.sampled_from("%&=+,;25C2cFfE0Zé \n\x00\x01_"), max_size=60))
 @example("a=%252C&b=%2%2C&%%2C=%C3%2C&c&&=d")
+@example("a=%00&b=%01&c=d")
+@example("a=b=c&d=%3D%26&=&e")
+@example("a=%\n&b=%")
 def test_any_body_is_read_as_the_standard_library_reads_it(body):
     assert form.fields_of(body.encode()) == dict(parse_qsl(body, keep_blank_values=True))
 

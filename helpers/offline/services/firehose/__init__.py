@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
 from helpers.offline.services.firehose.control import Control
@@ -51,6 +52,11 @@ def decoded(record: dict[str, str]) -> bytes:
     return data
 
 
+def record_ids(number: int) -> list[str]:
+    batch = os.urandom(16).hex()
+    return [f"{batch}{position:08x}" for position in range(number)]
+
+
 class DataPlane:
     """PutRecord and PutRecordBatch."""
 
@@ -60,8 +66,8 @@ class DataPlane:
     def put_record(self, call: Call) -> Answer:
         request = json.loads(call.body)
         records = [decoded(request["Record"])]
-        ids = self.delivery.put_records(call.account_id, call.region, request["DeliveryStreamName"], records)
-        return Answer(200, dict(JSON), json.dumps({"RecordId": ids[0], "Encrypted": False}).encode())
+        self.delivery.put_records(call.account_id, call.region, request["DeliveryStreamName"], records)
+        return Answer(200, dict(JSON), json.dumps({"RecordId": record_ids(1)[0], "Encrypted": False}).encode())
 
     def put_record_batch(self, call: Call) -> Answer:
         request = json.loads(call.body)
@@ -76,9 +82,9 @@ class DataPlane:
         records = [decoded(entry) for entry in entries]
         if sum(map(len, records)) > BATCH_LIMIT_BYTES:
             raise AwsError("InvalidArgumentException", "Records size exceeds 4 MB limit")
-        ids = self.delivery.put_some(call.account_id, call.region, request["DeliveryStreamName"], records)
-        failed = len(records) - len(ids)
-        responses: list[dict[str, str]] = [{"RecordId": identity} for identity in ids]
+        accepted = self.delivery.put_some(call.account_id, call.region, request["DeliveryStreamName"], records)
+        failed = len(records) - accepted
+        responses: list[dict[str, str]] = [{"RecordId": identity} for identity in record_ids(accepted)]
         if failed:
             error = slow_down()
             responses += [{"ErrorCode": error.code, "ErrorMessage": error.message}] * failed

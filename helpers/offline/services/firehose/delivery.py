@@ -7,7 +7,6 @@ import json
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -39,30 +38,30 @@ class Delivery:
         self._lock = threading.Lock()
         self._delivering = threading.Lock()
 
-    def put_records(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> list[str]:
-        """Ids of the records, all of which are accepted.
+    def put_records(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> None:
+        """All of the records are accepted when this returns.
 
         Raises AwsError where there is no such stream or it takes no more at this moment, OSError on a full disk.
         """
         stream = find(account_id, region, stream_name)
         buffer = self._buffer(region, stream_name)
         buffer.quota.admit_all(records)
-        return self._accept(stream, buffer, records)
+        self._accept(stream, buffer, records)
 
-    def put_some(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> list[str]:
-        """Ids of the accepted records, which are the first ones; fewer than `records` where they come too fast."""
+    def put_some(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> int:
+        """How many of `records`, from the first on, are accepted: not all where they come too fast."""
         stream = find(account_id, region, stream_name)
         buffer = self._buffer(region, stream_name)
         number = buffer.quota.admitted(records)
-        return self._accept(stream, buffer, records[:number]) if number else []
+        if number:
+            self._accept(stream, buffer, records[:number])
+        return number
 
-    def _accept(self, stream: DeliveryStream, buffer: Buffer, records: Sequence[bytes]) -> list[str]:
+    def _accept(self, stream: DeliveryStream, buffer: Buffer, records: Sequence[bytes]) -> None:
         destination = s3_destination(stream)
         if appends_delimiter(destination):
             records = [record + b"\n" for record in records]
         buffer.add(records, size_limit(destination))
-        batch = uuid.uuid4().hex
-        return [f"{batch}{number:08x}" for number in range(len(records))]
 
     def tick(self) -> None:
         """Delivers what is due."""

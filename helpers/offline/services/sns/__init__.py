@@ -6,6 +6,7 @@ import re
 
 from moto.sns.models import SNSBackend
 
+from helpers.offline.identifiers import random_uuid, random_uuids
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
 from helpers.offline.services.sns import fifo, form
 from helpers.offline.services.sns.control import Control
@@ -53,7 +54,7 @@ class DataPlane:
         if arn is None:
             raise AwsError("NotImplemented", "The offline AWS's SNS publishes to topics only, not to phones.", 501)
         topic = self.fanout.topic(arn)
-        message = form.message_of(fields)
+        message = form.message_of(fields, random_uuid())
         message.check()
         if fifo.admit(topic, message):
             self.fanout.deliver(topic, [message])
@@ -65,9 +66,9 @@ class DataPlane:
         entries = form.entries_of(fields)
         check_batch(entries)
         messages, successful, failed = [], [], []
-        for entry in entries:
+        for entry, identity in zip(entries, random_uuids(len(entries)), strict=True):
             try:
-                message = form.message_of(entry.fields)
+                message = form.message_of(entry.fields, identity)
                 message.check()
                 is_new = fifo.admit(topic, message)
             except AwsError as error:

