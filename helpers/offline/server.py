@@ -8,10 +8,11 @@ import os
 import socket
 import sys
 import time
-import types
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from helpers.offline import left_out
 
 if TYPE_CHECKING:
     import uvicorn
@@ -127,18 +128,7 @@ def _prepare_process() -> None:
     os.umask(0o077)
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "1"
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    # Left out, for they would be most of the start: what xgboost and jsonschema import if it is there (2 s and 130 MB
-    # for scikit-learn, 1.3 s for a grammar of IRIs), and what moto's API Gateway reads OpenAPI documents with.
-    sys.modules["sklearn"] = None  # type: ignore[assignment]
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    for name in ("", ".validation", ".validation.exceptions"):
-        module = sys.modules["openapi_spec_validator" + name] = types.ModuleType("openapi_spec_validator" + name)
-        module.validate = _no_openapi
-        module.OpenAPIValidationError = ValueError
-
-
-def _no_openapi(document: object) -> None:
-    raise NotImplementedError("OpenAPI documents are not read offline")
+    left_out.leave_out()
 
 
 def _server(front: Front, guard: Guard) -> uvicorn.Server:
