@@ -349,3 +349,37 @@ def test_tags_of_a_target_are_listed_and_taken_away(scaling, registered):
         "/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
     )
     assert abs(listed["ScalableTargets"][0]["CreationTime"].timestamp() - time.time()) < 600
+
+
+def test_what_is_described_comes_in_pages(scaling, make_endpoint, target):
+    endpoints = [make_endpoint() for _ in range(3)]
+    for name in endpoints:
+        scaling.register_scalable_target(**target(name), MinCapacity=1, MaxCapacity=4)
+        put_policy(scaling, target(name))
+    names = target(endpoints[0])
+    for least in (2, 3, 4):
+        scaling.register_scalable_target(**names, MinCapacity=least, MaxCapacity=4)
+    resources = [target(name)["ResourceId"] for name in endpoints]
+    by_paginator = {
+        "describe_scalable_targets": ({"ResourceIds": resources}, "ScalableTargets", "ResourceId"),
+        "describe_scaling_policies": ({}, "ScalingPolicies", "ResourceId"),
+        "describe_scaling_activities": ({"ResourceId": names["ResourceId"]}, "ScalingActivities", "Description"),
+    }
+    found = {}
+    for operation, (request, member, key) in by_paginator.items():
+        dimension = {"ScalableDimension": names["ScalableDimension"]} if "ResourceId" in request else {}
+        pages = list(
+            scaling.get_paginator(operation).paginate(
+                ServiceNamespace="sagemaker", **request, **dimension, PaginationConfig={"PageSize": 1}
+            )
+        )
+        assert {len(page[member]) for page in pages} == {1}
+        found[operation] = [page[member][0][key] for page in pages]
+    assert sorted(found["describe_scalable_targets"]) == sorted(resources)
+    assert set(resources) <= set(found["describe_scaling_policies"])
+    assert found["describe_scaling_activities"] == [
+        f"Setting desired instance count to {count}." for count in (4, 3, 2)
+    ]
+    with pytest.raises(ClientError) as caught:
+        scaling.describe_scaling_policies(ServiceNamespace="sagemaker", NextToken="garbage")
+    assert caught.value.response["Error"]["Code"] == "InvalidNextTokenException"

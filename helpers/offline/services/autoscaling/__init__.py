@@ -12,16 +12,16 @@ OPERATIONS = {
         "service namespace sagemaker, dimension sagemaker:variant:DesiredInstanceCount; offline a tag "
         "`offline-clock-factor` (1 to 600) makes periods and cooldowns so many times shorter",
     ),
-    "DescribeScalableTargets": Support("real", "one page"),
+    "DescribeScalableTargets": REAL,
     "DeregisterScalableTarget": REAL,
     "PutScalingPolicy": Support(
         "real",
         "TargetTrackingScaling on SageMakerVariantInvocationsPerInstance or on one metric of one's own; no expressions "
         "over several, no step or predictive scaling",
     ),
-    "DescribeScalingPolicies": Support("real", "one page"),
+    "DescribeScalingPolicies": REAL,
     "DeleteScalingPolicy": REAL,
-    "DescribeScalingActivities": Support("real", "the newest 50 of a target, one page"),
+    "DescribeScalingActivities": Support("real", "the newest 50 of a target"),
     "TagResource": REAL,
     "UntagResource": REAL,
     "ListTagsForResource": REAL,

@@ -8,6 +8,7 @@ from typing import Any
 
 from helpers.offline.kernel import AwsError, Call, Kernel
 from helpers.offline.services.autoscaling import alarms
+from helpers.offline.services.autoscaling.pages import paged
 from helpers.offline.services.autoscaling.records import DIMENSION, NAMESPACE, Policy, Target
 from helpers.offline.services.autoscaling.scaling import Scaling
 
@@ -96,7 +97,7 @@ class Operations:
             for target in self._targets(call, request)
             if wanted is None or target.resource in wanted
         ]
-        return {"ScalableTargets": shown}
+        return paged(request, "ScalableTargets", shown, "ScalableTargetARN")
 
     def deregister(self, call: Call, request: dict[str, Any]) -> None:
         target = self.scaling.targets.get((call.region, request["ResourceId"]))
@@ -147,7 +148,7 @@ class Operations:
             for policy in target.policies.values()
             if names is None or policy.name in names
         ]
-        return {"ScalingPolicies": shown}
+        return paged(request, "ScalingPolicies", shown, "PolicyARN")
 
     def delete_policy(self, call: Call, request: dict[str, Any]) -> None:
         target = self.scaling.targets.get((call.region, request["ResourceId"]))
@@ -160,7 +161,8 @@ class Operations:
 
     def describe_activities(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         found = [activity for target in self._targets(call, request) for activity in target.activities]
-        return {"ScalingActivities": sorted(found, key=lambda activity: activity["StartTime"], reverse=True)}
+        newest_first = sorted(found, key=lambda activity: activity["StartTime"], reverse=True)
+        return paged(request, "ScalingActivities", newest_first, "ActivityId")
 
     def tag(self, call: Call, request: dict[str, Any]) -> None:
         self._by_arn(request).tags |= request["Tags"]

@@ -45,6 +45,10 @@ def _variant_shown(endpoint: Endpoint, variant: Variant) -> dict[str, Any]:
                 "ResolutionTime": endpoint.created,
             }
         ]
+    config = endpoint.deployed.get(("endpoint-config", endpoint.config))
+    for entry in config.request["ProductionVariants"] if config else ():
+        if entry["VariantName"] == variant.name and "RoutingConfig" in entry:
+            shown["RoutingConfig"] = entry["RoutingConfig"]
     return shown | {
         "CurrentWeight": variant.weight,
         "DesiredWeight": variant.desired_weight,
