@@ -8,10 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from helpers.offline.kernel import AwsError, Kernel
-from helpers.offline.services.sagemaker import images
-from helpers.offline.services.sagemaker.channels import split_uri
-from helpers.offline.services.sagemaker.models import data_url
+from helpers.offline.kernel import Kernel
+from helpers.offline.services.sagemaker import images, model_data
 from helpers.offline.services.sagemaker.records import Model, Variant
 from helpers.offline.services.sagemaker.serving.container import Container, LoadError, Reply, load
 from helpers.offline.services.sagemaker.serving.instances import Instances
@@ -100,9 +98,5 @@ def load_variant(kernel: Kernel, variant: Variant, model: Model, config: str, ro
     image = images.built_in(description["Image"])
     if image is None:
         raise LoadError(images.why_not(description["Image"]))
-    url = data_url(description) or ""
-    try:
-        archive = kernel.ports.objects.get(*split_uri(url))
-    except AwsError as error:
-        raise LoadError(f"{url} cannot be read: {error.code}: {error.message}") from None
-    return Running(variant, load(image, archive, description.get("Environment", {})), config, routing)
+    files = model_data.files(kernel, description)
+    return Running(variant, load(image, files, description.get("Environment", {})), config, routing)

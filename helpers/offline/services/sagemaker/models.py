@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from helpers.offline.kernel import AwsError, Call, Kernel
-from helpers.offline.services.sagemaker import images, roles
+from helpers.offline.services.sagemaker import images, model_data, roles
 from helpers.offline.services.sagemaker.channels import split_uri
 from helpers.offline.services.sagemaker.records import EndpointConfig, Model
 from helpers.offline.services.sagemaker.store import Store, invalid, page
@@ -30,7 +30,9 @@ class Models:
         model = self.store.find(call.region, "model", request["ModelName"])
         shown = {"EnableNetworkIsolation": False, **model.request}
         if "PrimaryContainer" in shown:
-            shown["PrimaryContainer"] = {"Mode": "SingleModel", "Environment": {}, **shown["PrimaryContainer"]}
+            shown["PrimaryContainer"] = _container_shown(shown["PrimaryContainer"])
+        else:
+            shown["Containers"] = [_container_shown(one) for one in shown["Containers"]]
         return shown | {"CreationTime": model.created, "ModelArn": model.arn}
 
     def list(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
@@ -65,14 +67,12 @@ class Models:
             raise AwsError("NotImplemented", "The offline AWS does not serve multi-model containers.", 501)
         if "ExecutionRoleArn" in request:
             roles.check_model_role(self.kernel, request["ExecutionRoleArn"])
-        data = data_url(container)
+        data = model_data.uri_of(container)
         if data is None:
             raise invalid("The container needs ModelDataUrl.")
         self._check_access(region, request.get("ExecutionRoleArn"), data)
-        try:
-            self.kernel.ports.objects.local_path(*split_uri(data))
-        except AwsError:
-            raise invalid(f"Could not find model data at {data}.") from None
+        if not model_data.is_there(self.kernel, container):
+            raise invalid(f"Could not find model data at {data}.")
 
     def _check_access(self, region: str, role: str | None, data: str) -> None:
         """Raises AwsError where the bucket is in another region, or the role may not read the object."""
@@ -101,8 +101,13 @@ def _only_container(request: dict[str, Any]) -> dict[str, Any]:
     return several[0]  # type: ignore[index]
 
 
-def data_url(container: dict[str, Any]) -> str | None:
-    return container.get("ModelDataUrl") or container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
+def _container_shown(container: dict[str, Any]) -> dict[str, Any]:
+    """AWS tells a ModelDataUrl as a ModelDataSource too."""
+    shown = {"Mode": "SingleModel", "Environment": {}, **container}
+    if "ModelDataUrl" in container:
+        source = {"S3Uri": container["ModelDataUrl"], "S3DataType": "S3Object", "CompressionType": "Gzip"}
+        shown["ModelDataSource"] = {"S3DataSource": source}
+    return shown
 
 
 class EndpointConfigs:

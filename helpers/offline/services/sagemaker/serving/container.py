@@ -44,9 +44,8 @@ def crash(log: str) -> Reply:
     return refusal(500, page, log)
 
 
-def load(image: Image, archive: bytes, environment: dict[str, str]) -> Container:
+def load(image: Image, files: dict[str, bytes], environment: dict[str, str]) -> Container:
     """Raises LoadError."""
-    files = unpack(archive)
     if image.algorithm == "xgboost":
         from helpers.offline.services.sagemaker.serving.xgboost_container import XGBoostContainer
 
