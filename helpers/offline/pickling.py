@@ -28,7 +28,9 @@ class _Pickler(cloudpickle.Pickler):
             return _nothing, ()
         if isinstance(value, tempfile.SpooledTemporaryFile):
             return _nothing, ()
-        if isinstance(value, weakref.WeakValueDictionary | weakref.WeakKeyDictionary | weakref.WeakSet):
+        if isinstance(value, weakref.WeakValueDictionary):  # an index: what it names is held elsewhere in the state
+            return kind, (), None, None, iter(list(value.items()))
+        if isinstance(value, weakref.WeakKeyDictionary | weakref.WeakSet):
             return kind, ()
         if kind.__name__ == "_VersionedKeyStore":  # a dict whose own items() shows the last version only
             return _versioned, (kind, list(dict.items(value)))

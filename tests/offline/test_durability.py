@@ -5,6 +5,7 @@ import json
 import os
 import re
 import time
+import zipfile
 
 import psutil
 import pytest
@@ -62,6 +63,25 @@ def test_every_kind_of_resource_survives_kill_9(workspace_dir, start_offline):
         aws_session_token=keys["SessionToken"],
     )
     assert session.get_caller_identity()["Arn"].endswith("assumed-role/kept/before")
+
+
+def test_a_function_of_before_a_kill_can_be_changed_and_deleted(workspace_dir, start_offline):
+    offline = start_offline(workspace_dir)
+    service = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [service]})
+    role = offline.client("iam").create_role(RoleName="kept", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("kept.py", "def handler(event, context):\n    return event\n")
+    code = {"ZipFile": package.getvalue()}
+    made = {"Runtime": "python3.12", "Handler": "kept.handler", "Role": role, "Code": code, "Publish": True}
+    arn = offline.client("lambda").create_function(FunctionName="kept", **made)["FunctionArn"]
+    kill(offline)
+
+    functions = start_offline(workspace_dir).client("lambda")
+    functions.tag_resource(Resource=arn.removesuffix(":1"), Tags={"still": "there"})
+    functions.delete_function(FunctionName="kept")
+    assert functions.list_functions()["Functions"] == []
 
 
 def test_what_was_written_twice_since_the_last_snapshot_keeps_its_bytes(workspace_dir, start_offline, eventually):
