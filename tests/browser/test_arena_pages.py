@@ -184,6 +184,14 @@ def test_the_instructor_plays_a_round_by_hand(arena, participants, visit):
     assert [r["alias"] for r in running.state()["rows"]] == ["FC average", "renamed"]
 
 
+def test_the_instructor_sees_every_entry_however_soon_it_follows_another(arena, participants, visit):
+    running = arena(settings=LONGER)
+    page = visit(running.url + f"instructor#{TOKEN}", (1400, 1000))
+    page.locator("td.alias", has_text="FC average").wait_for()
+    enter(running, participants, 3)
+    page.get_by_role("cell", name="player 2", exact=True).wait_for()
+
+
 def test_the_instructors_page_opens_with_the_token_alone(arena, visit):
     page = visit(arena().url + "instructor")
     field = page.get_by_label(re.compile("Instructor's token"))
@@ -348,7 +356,8 @@ def test_the_keyboard_reaches_everything_in_the_order_of_the_page(arena, partici
     assert sorted(order, key=seen.index) == order
     page.get_by_role("button", name="Rename player 0").press("Enter")
     page.evaluate("document.querySelector('#entries tbody tr').id = 'drawn-before'")
-    until(page, "!document.getElementById('drawn-before')")  # the table has been drawn again
+    assert running.enter(f"{participants.url}/good/0", "late")[0] == 201
+    until(page, "!document.getElementById('drawn-before')")  # the table has been drawn again, with one more
     assert page.evaluate("document.activeElement.id") == "reply"
     page.keyboard.press("Escape")
     until(page, "document.activeElement.ariaLabel === 'Rename player 0'")

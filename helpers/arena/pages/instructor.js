@@ -37,12 +37,14 @@ function tell(text, kind = "") {
 }
 
 async function ask(question, reply) {
+  const { where } = document.activeElement.dataset;
   say($("question"), question);
   $("reply").hidden = reply === undefined;
   $("reply").value = reply || "";
   $("dialog").returnValue = "";
   $("dialog").showModal();
   await new Promise((done) => $("dialog").addEventListener("close", done, { once: true }));
+  if (where) $("entries").querySelector(`[data-where="${CSS.escape(where)}"]`)?.focus(); // the button of before may be gone
   return $("dialog").returnValue === "yes" ? (reply === undefined ? true : $("reply").value) : null;
 }
 
@@ -204,13 +206,21 @@ $("key").addEventListener("submit", (event) => {
   refresh();
 });
 
+// The table follows the states at a distance of 1.5 s; the last of several is never left out.
 let due = 0;
+let later = 0;
+function refreshSoon(now) {
+  if (later && !now) return;
+  clearTimeout(later);
+  later = setTimeout(() => { later = 0; due = performance.now() + 1500; refresh(); }, now ? 0 : Math.max(0, due - performance.now()));
+}
+
 const link = new Link("phone", (state) => {
   const [key, chip] = phase(state);
   $("phase").dataset.phase = key;
   say($("phase"), chip);
   const moved = overview && (overview.state.phase !== state.phase || overview.state.finished !== state.finished);
-  if ((performance.now() > due || moved) && token && !$("desk").hidden) { due = performance.now() + 1500; refresh(); }
+  if (token && !$("desk").hidden) refreshSoon(moved);
 }, (silent) => {
   if (silent) { $("phase").dataset.phase = "offline"; say($("phase"), "reconnecting"); }
 });
