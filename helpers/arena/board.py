@@ -31,6 +31,7 @@ class Board:
 
     @property
     def period(self) -> float:
+        """Seconds between two messages: a short round moves faster."""
         return 0.5 if self.engine.settings.seconds < 120 else 1.0
 
     async def run(self) -> None:
@@ -44,6 +45,7 @@ class Board:
                 self.refresh()
 
     def refresh(self) -> None:
+        """A new message for everybody who waits for one."""
         engine = self.engine
         if engine.clock.running:
             engine.scores.remember(engine.now)
@@ -53,6 +55,7 @@ class Board:
         self._changed = asyncio.Event()
 
     def close(self) -> None:
+        """End all streams; none begins anew until `closing` is taken back."""
         self.closing = True
         self.refresh()
 

@@ -62,6 +62,7 @@ class Client:
         return self.call("GET", f"api/state?view={view}")
 
     def act(self, action: str, **body: object) -> dict:
+        """One of the round's controls, with its settings, as the instructor. Raises ArenaError."""
         return self.call("POST", f"api/instructor/round/{action}", body)
 
 

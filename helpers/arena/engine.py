@@ -109,6 +109,7 @@ class Engine:
         self._start_playing()
 
     def pause(self) -> None:
+        """Raises RoundError."""
         if not self.playing or self.row.paused:
             raise RoundError("Only a running round can be paused.")
         self._hold()
@@ -124,6 +125,7 @@ class Engine:
         self.mark("resumed", "Goes on")
 
     def lock(self) -> None:
+        """Freeze what is shown; the round goes on unseen. Raises RoundError."""
         phase = after(self.row.phase, "lock")
         self.frozen = self.scores.rows()
         self.row.phase, self.row.locked_clock = phase, self.now
@@ -144,6 +146,7 @@ class Engine:
             self.resume()
 
     def reveal(self) -> None:
+        """Show what was hidden, once the round is over. Raises RoundError."""
         if self.row.phase == Phase.LOCKED and not self.row.finished:
             left = self.settings.seconds - self.clock.elapsed
             raise RoundError(f"The round still runs for {left:.0f} s; end it first, or wait.")
@@ -220,6 +223,7 @@ class Engine:
         self.on_change()
 
     def leave(self, entry: int) -> None:
+        """The entry takes part no more, and goes from the board at once."""
         if self.players.pop(entry, None):
             self.store.stop_playing(self.row.id, entry, int(self.clock.elapsed * self.settings.rate))
         if self.frozen:
@@ -278,6 +282,7 @@ class Engine:
     # what Play tells of the round
 
     def go_live(self) -> None:
+        """The warm-up is over."""
         self.row.phase = after(self.row.phase, "live")
         self.mark("live", "Live")
 
@@ -293,6 +298,7 @@ class Engine:
         return event
 
     def answered(self, player: Player, number: int, given: Given) -> None:
+        """A question has its outcome, whatever it is: note it, and what it says of the API's health."""
         player.answered(number, given)
         player.seen(given.outcome, self.clock.elapsed)
         self.journal.answered(self.row, number, player.entry.id, given)

@@ -22,6 +22,7 @@ class WrongToken(PermissionError):
 
 
 def hashed(token: str) -> str:
+    """What the store keeps of a token: SHA-256 in hexadecimal."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -80,5 +81,6 @@ class Desk:
         return changed
 
     def leave(self, entry: int, standing: str) -> None:
+        """`standing`: withdrawn or removed."""
         self.store.leave(entry, standing)
         self.engine.leave(entry)

@@ -21,9 +21,11 @@ class Journal:
         self._marks: list[tuple] = []
 
     def asked(self, row: RoundRow, event: Interaction) -> None:
+        """An interaction has begun."""
         self._interactions.append((row.id, *event[:6]))
 
     def answered(self, row: RoundRow, number: int, entry: int, given: Given) -> None:
+        """A question has its outcome."""
         self._answers.append((row.id, number, entry, int(given.outcome), given.prediction_ms, given.latency_ms))
 
     def marked(self, row: RoundRow, kind: str, text: str) -> None:

@@ -18,9 +18,11 @@ class Keys:
             return {}
 
     def get(self, arena: str, alias: str) -> dict | None:
+        """What `put` kept; None where there is nothing."""
         return self._all().get(f"{arena} {alias}")
 
     def put(self, arena: str, alias: str, made: dict) -> None:
+        """Keep what the arena answered at entry, for this user alone. Raises OSError."""
         kept = self._all() | {f"{arena} {alias}": made}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_suffix(".new")

@@ -18,6 +18,7 @@ class Limiter:
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def allow(self, key: str) -> bool:
+        """Whether `key` may act now; if so, it counts."""
         now = self._now()
         level, when = self._levels.pop(key, (self.burst, now))
         level = min(self.burst, level + (now - when) * self.per_second)

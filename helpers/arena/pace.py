@@ -28,6 +28,7 @@ class Pace:
             self._going.set()
 
     def pause(self) -> None:
+        """Stop the clock; `going` waits from now on."""
         self.clock.stop()
         self._going.clear()
 

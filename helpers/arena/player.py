@@ -13,6 +13,8 @@ STALE_SECONDS = 10.0
 
 
 class Given(NamedTuple):
+    """What came back to one question; prediction and latency in ms, None without."""
+
     outcome: Outcome
     prediction_ms: float | None
     latency_ms: float | None
@@ -36,12 +38,15 @@ class Player:
         self._next = ended  # position in the stream's order of ending
 
     def asked(self, number: int) -> None:
+        """The interaction has begun: it is the player's to answer."""
         self._asked.add(number)
 
     def awaits(self, number: int) -> bool:
+        """Whether it was asked and is not scored yet."""
         return number in self._asked
 
     def answered(self, number: int, given: Given) -> None:
+        """Keep an answer until its interaction is scored."""
         self._given[number] = given
 
     def seen(self, outcome: Outcome, clock: float) -> None:

@@ -44,6 +44,7 @@ class Course:
         self._sums = np.concatenate([[0.0], np.cumsum(self.error_ms**2)])
 
     def count(self, clock: float) -> int:
+        """How many interactions were scored when the round's clock showed `clock` seconds."""
         return int(np.searchsorted(self.ends, clock, side="right"))
 
     def window_rmse(self, count: int) -> float | None:
@@ -54,6 +55,7 @@ class Course:
         return math.sqrt(max(0.0, self._sums[count] - self._sums[start]) / (count - start))
 
     def round_rmse(self, count: int) -> float | None:
+        """Error in ms over the first `count` scored interactions; None without any."""
         return math.sqrt(self._sums[count] / count) if count else None
 
     def window_course(self) -> np.ndarray:

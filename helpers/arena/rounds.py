@@ -128,6 +128,7 @@ class RoundClock:
 
     @property
     def elapsed(self) -> float:
+        """Seconds."""
         return self._elapsed + (self._now() - self._since if self._since is not None else 0.0)
 
     def start(self) -> None:

@@ -113,6 +113,7 @@ class Tally:
 
     @property
     def window_rmse(self) -> float | None:
+        """Error in ms over the sliding window; None before the first interaction."""
         if self._rmse is None:
             self._rmse = rmse(self.recent, len(self.recent))
         return self._rmse
@@ -125,10 +126,12 @@ class Tally:
 
     @property
     def round_rmse(self) -> float | None:
+        """Error in ms over the whole round; None before the first interaction."""
         return math.sqrt(self.total / self.count) if self.count else None
 
     @property
     def availability(self) -> float | None:
+        """Share of questions that were answered as they should be, from 0 to 1; None before the first."""
         return self.answered / self.count if self.count else None
 
 

@@ -48,6 +48,8 @@ class AliasTaken(ValueError):
 
 @dataclass(slots=True)
 class EntryRow:
+    """One entry as the store has it; `entered_at` in seconds since 1970."""
+
     id: int
     alias: str
     url: str
@@ -59,6 +61,8 @@ class EntryRow:
 
 @dataclass(slots=True)
 class RoundRow:
+    """One round as the store has it; `clock` and `locked_clock` in seconds of its clock, `made_at` since 1970."""
+
     id: int
     settings: Settings
     phase: Phase
@@ -118,6 +122,7 @@ class Store:
         return EntryRow(*row)
 
     def entries(self, *, everyone: bool = False) -> list[EntryRow]:
+        """Those that are in, in the order in which they entered; with `everyone` also those that have left."""
         where = "" if everyone else " where standing = 'in'"
         with self._lock:
             return [EntryRow(*r) for r in self._db.execute(f"select {_ENTRY} from entries{where} order by id")]
@@ -203,6 +208,7 @@ class Store:
             self._save_round(row)
 
     def marks(self, round_id: int) -> list[tuple[float, str, str]]:
+        """The round's moments, oldest first: (seconds of its clock, kind, text)."""
         with self._lock:
             return self._db.execute(
                 "select clock, kind, text from marks where round = ? order by id", (round_id,)
@@ -219,6 +225,7 @@ class Store:
         self._db.execute("insert or ignore into players values (?, ?, ?, null)", (round_id, entry, first))
 
     def stop_playing(self, round_id: int, entry: int, last: int) -> None:
+        """`last`: the last interaction that the entry was asked about."""
         with self._lock, self._db:
             self._db.execute("update players set last = ? where round = ? and entry = ?", (last, round_id, entry))
 

@@ -111,6 +111,7 @@ class Stream:
         self._order()
 
     def interaction(self, number: int) -> Interaction:
+        """One of them by its number, made when it is first asked for."""
         made = self._made.get(number)
         if made is None:
             made = self._made[number] = self._make(number)

@@ -16,6 +16,7 @@ class Threads:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="arena")
 
     async def run(self, function: Callable[..., Result], *arguments: object) -> Result:
+        """What `function` returns or raises, without holding up the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
     def close(self) -> None:

@@ -48,6 +48,7 @@ async def json_of(request: Request) -> dict:
 
 
 def text_of(body: dict, name: str, *, required: bool = True) -> str | None:
+    """A text of the body, None where it may be missing and is. Raises HTTPException 400."""
     value = body.get(name)
     if value is None and not required:
         return None
@@ -72,6 +73,7 @@ class Tokens:
             raise self.refusal(request, "This needs the instructor's token; the arena printed it when it started.")
 
     def refusal(self, request: Request, why: str) -> HTTPException:
+        """The refusal of a wrong token; who has guessed too often gets another."""
         if self._guessing.allow(client_of(request)):
             return HTTPException(403, why)
         return HTTPException(429, "Too many wrong tokens; wait a minute.")

@@ -163,6 +163,7 @@ def signer(identities: Identities, signed: Signed) -> Identity:
 
 
 def refusal(bad: BadSignature, protocol: str) -> AwsError:
+    """`bad` in the code and words that the protocol's services have for it."""
     column = {"rest-xml": 0, "query": 1}.get(protocol, 2)
     code, message = _REFUSALS[bad.kind][column]
     if bad.kind == "skewed" and not message:

@@ -30,6 +30,7 @@ class Authorizer:
         self._decided: dict[tuple[Any, ...], str] = {}
 
     def forget(self) -> None:
+        """A policy has changed."""
         self._decided.clear()
 
     def authorize(self, call: Call) -> None:
@@ -126,6 +127,7 @@ class ResourceVerdict:
 
 
 def resource_verdict(account_id: str, principal: Principal, policy: str | None, request: Request) -> ResourceVerdict:
+    """What the resource's policy, None without one, says about `principal`."""
     if policy is None:
         return ResourceVerdict()
     own = tuple(filter(None, (principal.arn, principal.role_arn)))
@@ -188,6 +190,7 @@ def user_id(account_id: str, principal: Principal) -> str:
 
 
 def identity_documents(role: Any) -> list[str]:
+    """The role's own policies and those that are attached to it, as JSON."""
     attached = [default_document(policy) for policy in list(role.managed_policies.values())]
     return [*map(_text, role.policies.values()), *attached]
 
@@ -204,6 +207,7 @@ def boundary_document(role: Any) -> str | None:
 
 
 def default_document(policy: Any) -> str:
+    """The version of a managed policy that is in force, as JSON."""
     for version in policy.versions:
         if version.is_default:
             return _text(version.document)
@@ -230,6 +234,7 @@ def shown_action(action: str) -> str:
 
 
 def refused(call: Call, reason: str) -> AwsError:
+    """The refusal in the code that the call's service uses. `reason`: AWS's sentence."""
     if call.service == "sns":
         return AwsError("AuthorizationError", reason, 403)
     if call.protocol in ("query", "rest-xml", "cbor") or call.service in ("monitoring", "sqs"):

@@ -89,6 +89,7 @@ def parameters(call: Call, operation: OperationModel) -> dict[str, Any]:
 
 
 def operation_of(call: Call) -> OperationModel:
+    """The call's operation in botocore's model."""
     return operation_model(wire.MODELS.get(call.service, call.service), call.operation)
 
 
@@ -108,6 +109,7 @@ class Findings:
         self.problems: list[str] = []
 
     def of(self, shape: Shape, request: Mapping[str, Any]) -> Findings:
+        """With what breaks a rule of `shape` in `request`."""
         self._structure(shape, request, "")
         return self
 

@@ -33,6 +33,7 @@ class Control:
         self._requests += 1
 
     def stop_if_idle(self, idle_s: float) -> None:
+        """Ends the server where nothing was asked for `idle_s` seconds."""
         now = time.monotonic()
         if self._requests != self._seen:
             self._seen, self._seen_at = self._requests, now

@@ -26,4 +26,5 @@ def known(recent: MutableMapping[Hashable, tuple[float, Any]], key: Hashable) ->
 
 
 def remember(recent: MutableMapping[Hashable, tuple[float, Any]], key: Hashable, what: Any) -> None:
+    """`what` is known under `key` from now on, for as long as the window."""
     recent[key] = (time.time(), what)

@@ -20,6 +20,7 @@ _EXECUTE_API = re.compile(r"[a-z0-9]+\.execute-api\.[a-z0-9-]+\.(amazonaws\.com|
 
 @lru_cache(1024)
 def is_local(host: str) -> bool:
+    """Whether a `Host` header names this machine's loopback interface, or API Gateway's hosts."""
     name = urlsplit("//" + host).hostname or ""
     return (
         name in ("127.0.0.1", "localhost", "::1") or name.endswith(".localhost") or bool(_EXECUTE_API.fullmatch(name))
@@ -27,6 +28,7 @@ def is_local(host: str) -> bool:
 
 
 def is_foreign_page(headers: Mapping[str, str]) -> bool:
+    """Whether a web page of another origin asks."""
     origin = headers.get("origin")
     if origin is not None and not is_local(urlsplit(origin).netloc):
         return True

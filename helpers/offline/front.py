@@ -281,6 +281,7 @@ def decompressed(body: bytes) -> bytes:
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
+    """By their names in lower case; one that came more than once, joined with commas."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 
 class Gate:
+    """Of one service."""
+
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._inside = 0

@@ -67,6 +67,7 @@ class Journal:
         self.is_damaged = True
 
     def files(self) -> list[tuple[int, Path]]:
+        """(number, path) of those that are there, oldest first."""
         found = self.directory.glob(f"{self.name}-*.journal")
         return sorted((int(path.stem.rpartition("-")[2]), path) for path in found)
 

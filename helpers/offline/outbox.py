@@ -54,6 +54,7 @@ class Outbox:
             self._open[identity] = thing
 
     def done(self, *identities: str) -> None:
+        """They are on their way no more. A disk that refuses is logged, not raised."""
         with self._lock:
             for identity in identities:
                 self._open.pop(identity, None)

@@ -72,6 +72,7 @@ def backends_of(package: str) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def restore_backends(package: str, held: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """Gives moto's backends of this package back what `backends_of` took."""
     for (account, region), attributes in held.items():
         _find_backend(package, account, region).__dict__.update(attributes)
 

@@ -56,6 +56,7 @@ def evaluate(documents: Iterable[str], request: Request) -> Decision:
 
 
 def applies(statement: Mapping[str, Any], request: Request) -> bool:
+    """Whether the statement speaks of this action on this resource in this context; its principal is not looked at."""
     return (
         _action_matches(statement, request)
         and _resource_matches(statement, request)
@@ -77,6 +78,7 @@ def principal_matches(statement: Mapping[str, Any], *, aws: Iterable[str] = (), 
 
 
 def conditions_hold(conditions: Mapping[str, Mapping[str, Any]], context: Context) -> bool:
+    """Whether all conditions hold; an operator that AWS does not have never does."""
     return all(
         _holds(operator, context.get(key.lower()), [str(value) for value in _listed(expected)], context)
         for operator, block in conditions.items()

@@ -107,6 +107,7 @@ def _route(call: Call) -> tuple[str, dict[str, str]]:
 
 @lru_cache(1)
 def regions() -> frozenset[str]:
+    """All that AWS has, of every partition."""
     from moto.core.base_backend import AccountSpecificBackend
 
     session = AccountSpecificBackend.get_session()

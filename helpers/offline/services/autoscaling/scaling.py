@@ -110,6 +110,7 @@ class Scaling:
             self.set_capacity(target, target.most, f"maximum capacity was set to {target.most}")
 
     def forget(self, target: Target) -> None:
+        """Deregisters the target; its policies go with it, and their alarms."""
         with self.lock:
             for policy in target.policies.values():
                 alarms.delete(self.kernel.account_id, target, policy)

@@ -248,6 +248,7 @@ def epoch(moment: datetime) -> float:
 
 
 def check_period(period_s: int) -> None:
+    """Raises AwsError InvalidParameterValue. `period_s` in seconds."""
     if period_s in (1, 5, 10, 20, 30) or (period_s >= 60 and period_s % 60 == 0):
         return
     raise AwsError("InvalidParameterValue", "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
@@ -318,6 +319,7 @@ def check(number: int, datum: Mapping[str, Any], now: float) -> tuple[Mapping[st
 
 
 def seconds(value: Any, now: float) -> float:
+    """A timestamp as any protocol gives it, in seconds since 1970; `now` without one."""
     if value is None:
         return now
     if isinstance(value, int | float):

@@ -26,6 +26,7 @@ ACTION_LIMIT = 5
 
 
 def replace(metrics: Metrics, alarms: Alarms) -> None:
+    """Once, before anything else takes hold of these methods."""
     put_alarm, set_state = CloudWatchBackend.put_metric_alarm, CloudWatchBackend.set_alarm_state
 
     def put_metric_alarm(self: CloudWatchBackend, **settings: Any) -> Alarm:
@@ -195,6 +196,7 @@ def check_alarm(settings: dict[str, Any]) -> None:
 
 
 def check_actions(actions: list[str]) -> None:
+    """Raises AwsError for what is no ARN, too many, or of a service that offline alarms do not call."""
     if len(actions) > ACTION_LIMIT:
         raise AwsError("ValidationError", f"An alarm has at most {ACTION_LIMIT} actions for each state.")
     for action in actions:

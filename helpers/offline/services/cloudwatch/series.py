@@ -33,6 +33,7 @@ class Bucket:
     values: list[float] = field(default_factory=list)
 
     def add(self, value: float, count: float = 1.0) -> None:
+        """`count` times the same value."""
         self.count += count
         self.total += value * count
         self.least = min(self.least, value)
@@ -41,6 +42,7 @@ class Bucket:
             self.values += [value] * min(int(count), VALUES_PER_BUCKET - len(self.values))
 
     def add_statistics(self, count: float, total: float, least: float, most: float) -> None:
+        """Values of which only this is known: percentiles do not see them."""
         self.count += count
         self.total += total
         self.least = min(self.least, least)

@@ -82,6 +82,7 @@ class Bus:
         resources: list[str],
         when: float | None = None,
     ) -> dict[str, Any]:
+        """In EventBridge's form. `when` in seconds since 1970; now without it."""
         moment = datetime.now(UTC) if when is None else datetime.fromtimestamp(when, UTC)
         return {
             "version": "0",

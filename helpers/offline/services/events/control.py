@@ -172,6 +172,7 @@ def size_bytes(entry: dict[str, Any]) -> int:
 
 
 def default_bus_only(request: dict[str, Any]) -> None:
+    """Raises AwsError NotImplemented for any other bus."""
     name = request.get("EventBusName")
     if name and name.rpartition("/")[2] != "default":
         raise not_offline(f"other buses than the default one ({name})")

@@ -151,6 +151,7 @@ def filter_log_events(call: Call) -> Answer:
 
 
 def put_resource_policy(call: Call) -> Answer:
+    """Raises AwsError InvalidParameterException for what is no policy."""
     request = json.loads(call.body)
     try:
         statements = json.loads(request.get("policyDocument") or "")["Statement"]
@@ -173,6 +174,7 @@ def create_log_stream(call: Call) -> Answer:
 
 
 def delete_log_stream(call: Call) -> Answer:
+    """Raises AwsError ResourceNotFoundException."""
     request = json.loads(call.body)
     if request["logStreamName"] not in group_of(call, request["logGroupName"]).streams:
         raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")

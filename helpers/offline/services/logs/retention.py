@@ -17,6 +17,7 @@ DAY_MS = 86_400_000
 
 
 def put_retention_policy(call: Call) -> Answer:
+    """Raises AwsError InvalidParameterException for days that Logs does not offer."""
     days = json.loads(call.body).get("retentionInDays")
     if days not in DAYS:
         raise AwsError(

@@ -34,6 +34,7 @@ INVALID_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\u
 
 
 def check_name(name: str, attributes: Mapping[str, Any]) -> None:
+    """Raises AwsError InvalidParameterValue."""
     if str(attributes.get("FifoQueue")).lower() == "true":
         if not FIFO_NAME.fullmatch(name):
             raise invalid(
@@ -45,6 +46,7 @@ def check_name(name: str, attributes: Mapping[str, Any]) -> None:
 
 
 def check_attributes(attributes: Mapping[str, Any], *, is_fifo: bool) -> None:
+    """Raises AwsError InvalidAttributeName, InvalidAttributeValue."""
     for name, value in attributes.items():
         text = str(value)
         if name in BOUNDS:
@@ -100,6 +102,7 @@ def check_redrive(policy: Any, region: str, queues: Mapping[str, Any], *, is_fif
 def check_message(
     body: str, attributes: Mapping[str, Any] | None, deduplication_id: str | None, *, is_fifo: bool
 ) -> None:
+    """Raises AwsError MissingParameter, InvalidParameterValue, InvalidMessageContents."""
     if not body:
         raise AwsError("MissingParameter", "The request must contain the parameter MessageBody.")
     check_characters(body)
@@ -137,6 +140,7 @@ def check_characters(text: str) -> None:
 
 
 def check_receive(request: Mapping[str, Any]) -> None:
+    """Raises AwsError InvalidParameterValue."""
     for name, least, most in (
         ("MaxNumberOfMessages", 1, 10),
         ("WaitTimeSeconds", 0, 20),

@@ -30,6 +30,7 @@ def get_caller_identity(call: Call) -> Answer:
 
 
 def assume_role(kernel: Kernel, call: Call) -> Answer:
+    """Raises AwsError ValidationError, AccessDenied."""
     form = call.form()
     role_arn, session_name = form.get("RoleArn", ""), form.get("RoleSessionName", "")
     if not re.fullmatch(r"[\w+=,.@-]{2,64}", session_name, re.ASCII):
