@@ -1,8 +1,9 @@
 """What the labs would have cost on AWS, at list prices of us-east-1 in US dollars, without free tiers and taxes.
 
-The prices are assumptions with a date. Those of Lambda, API Gateway, SNS and CloudWatch agree with public comparisons
-read in November 2026; those of SageMaker, Firehose and S3 are the list prices of earlier years, not looked up again.
-They change and differ by region: AWS's own pages (SOURCE) decide.
+The prices are assumptions with a date. Those of Lambda, API Gateway, SNS, CloudWatch, S3 and SageMaker agree with
+public comparisons and cost tables read in November 2026. Of Firehose, AWS's page confirms the rounding to 5 KB; its
+price per GB is the list price of earlier years, for which no newer source was found. They change and differ by region:
+AWS's own pages (SOURCE) decide.
 """
 
 from helpers.resources.model_training import INSTANCE

@@ -98,10 +98,8 @@ def test_limits_of_records_and_batches(offline, make_stream):
         put(offline, name, *[b"x" * 1_000_000] * 5)
 
 
-def test_a_killed_server_loses_no_acknowledged_record(workspace_dir, eventually):
-    from tests.conftest import connect, run_offline  # the public doors, once more after the crash
-
-    offline = connect(workspace_dir)
+def test_a_killed_server_loses_no_acknowledged_record(workspace_dir, start_offline, eventually):
+    offline = start_offline(workspace_dir)
     offline.client("s3").create_bucket(Bucket="kept")
     trust = {
         "Version": "2012-10-17",
@@ -125,15 +123,11 @@ def test_a_killed_server_loses_no_acknowledged_record(workspace_dir, eventually)
     for number in range(20):
         put(offline, "kept", *[f"{number}-{line}\n".encode() for line in range(50)])
     os.kill(json.loads((workspace_dir / "offline.json").read_text())["pid"], signal.SIGKILL)
-    again = connect(workspace_dir)
-    s3 = again.client("s3")
+    s3 = start_offline(workspace_dir).client("s3")
 
     def lines():
         keys = [one["Key"] for one in s3.list_objects_v2(Bucket="kept").get("Contents", [])]
         return b"".join(s3.get_object(Bucket="kept", Key=key)["Body"].read() for key in keys).split()
 
-    try:
-        expected = [f"{number}-{line}".encode() for number in range(20) for line in range(50)]
-        assert eventually(lambda: len(lines()) >= 1000 and lines()) == expected
-    finally:
-        run_offline(workspace_dir, "stop")
+    expected = [f"{number}-{line}".encode() for number in range(20) for line in range(50)]
+    assert eventually(lambda: len(lines()) >= 1000 and lines()) == expected
