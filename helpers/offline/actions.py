@@ -92,6 +92,7 @@ _PASSED_TO = {
     "firehose": "firehose.amazonaws.com",
     "events": "events.amazonaws.com",
     "sns": "sns.amazonaws.com",
+    "logs": "logs.amazonaws.com",
     "apigateway": "apigateway.amazonaws.com",
     "application-autoscaling": "application-autoscaling.amazonaws.com",
 }

@@ -18,6 +18,7 @@ from helpers.offline import fallthrough, pickling
 from helpers.offline.journals import Journal
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel, Support
 from helpers.offline.services.logs import filter_pattern, retention
+from helpers.offline.services.logs.subscriptions import Subscriptions
 
 EVENTS_PER_STREAM = 20_000  # the oldest are dropped: AWS keeps all of them, a laptop need not
 RETENTION_S = 30
@@ -42,6 +43,12 @@ OPERATIONS: dict[str, Support] = {
     "FilterLogEvents": Support("real", "words, JSON and columns; one condition for a column"),
     "PutRetentionPolicy": Support("real", "older events are removed within a minute"),
     "DeleteRetentionPolicy": Support("real"),
+    "PutSubscriptionFilter": Support(
+        "real",
+        "to Lambda and Firehose; no control message to a stream; a function is not subscribed to its own log group",
+    ),
+    "DescribeSubscriptionFilters": Support("real"),
+    "DeleteSubscriptionFilter": Support("real"),
     "PutResourcePolicy": Support("real", "asked when EventBridge writes; 10 in a region"),
     "DescribeResourcePolicies": Support("real"),
     "DeleteResourcePolicy": Support("real"),
@@ -57,6 +64,7 @@ class EventJournal:
         self.lock = threading.Lock()  # over the journal and the streams
         self._replay_from = 0
         self._put_log_events = LogStream.put_log_events
+        self.subscriptions = Subscriptions(kernel)
 
     def attach(self) -> None:
         """Streams note what is put into them, whoever puts it, and drop their oldest events."""
@@ -68,6 +76,7 @@ class EventJournal:
         with self.lock:
             self.journal.append(pickle.dumps((*place, log_events)))
             token = self.add(stream, log_events)
+            self.subscriptions.tell(stream, log_events)
         self.kernel.mark_dirty("logs")
         return token
 
@@ -150,6 +159,14 @@ def filter_log_events(call: Call) -> Answer:
     return fallthrough.ask_moto(call)
 
 
+def get_log_events(call: Call) -> Answer:
+    request = json.loads(call.body)
+    name = request.get("logGroupName") or request.get("logGroupIdentifier", "").rpartition("log-group:")[2]
+    if request["logStreamName"] not in group_of(call, name).streams:
+        raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
+    return fallthrough.ask_moto(call)
+
+
 def put_resource_policy(call: Call) -> Answer:
     """Raises AwsError InvalidParameterException for what is no policy."""
     request = json.loads(call.body)
@@ -198,6 +215,10 @@ def install(kernel: Kernel) -> None:
     kernel.synced(journal.journal.sync)
     kernel.kept_by("logs", "PutLogEvents", lambda call: None)  # the streams themselves have noted it
     models.EventMessageFilter = Filter
+    for operation, handler in journal.subscriptions.operations().items():
+        kernel.hot("logs", operation, handler, blocking=True)
+    journal.subscriptions.courier.install()
+    kernel.hot("logs", "GetLogEvents", get_log_events, blocking=True)
     kernel.hot("logs", "FilterLogEvents", filter_log_events, blocking=True)
     kernel.hot("logs", "PutResourcePolicy", put_resource_policy, blocking=True)
     kernel.hot("logs", "CreateLogStream", create_log_stream, blocking=True)

@@ -14,7 +14,7 @@ from helpers.offline.services.s3.download import get_object
 from helpers.offline.services.s3.files import REMOVED_AFTER_S, STORE, arriving, keep_objects_in_files
 from helpers.offline.services.s3.journal import ObjectJournal
 from helpers.offline.services.s3.listing import list_objects
-from helpers.offline.services.s3.notifications import TICK_S, Notifications
+from helpers.offline.services.s3.notifications import Notifications
 from helpers.offline.services.s3.port import ObjectsPort
 
 OPERATIONS: dict[str, Support] = {
@@ -143,10 +143,7 @@ def install_notifications(kernel: Kernel) -> None:
     for operation in (*_KEPT_ONE_BY_ONE, "DeleteObjects", "PutObjectTagging", "DeleteObjectTagging"):
         handler = handlers.get(operation, fallthrough.ask_moto)
         kernel.hot("s3", operation, notifications.telling(handler), blocking=True)
-    kernel.on_start(notifications.recover)
-    kernel.every(TICK_S, notifications.tick, name="notifications of buckets")
-    kernel.synced(notifications.outbox.sync)
-    kernel.on_stop(notifications.outbox.close)
+    notifications.courier.install()
 
 
 def create_bucket(call: Call) -> Answer:

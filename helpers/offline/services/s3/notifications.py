@@ -6,12 +6,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-struc
 from __future__ import annotations
 
 import json
-import logging
-import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, quote_plus
@@ -19,21 +17,16 @@ from xml.etree import ElementTree
 
 from helpers.offline import fallthrough, wire
 from helpers.offline.authorization import user_id
-from helpers.offline.identifiers import random_uuid
+from helpers.offline.courier import Courier
 from helpers.offline.identities import OWNER_ID
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
-from helpers.offline.outbox import Outbox
 from helpers.offline.services.s3 import notification_settings
 from helpers.offline.services.s3.notification_settings import SERVICE, Settings
 
-LONGEST_PAUSE_S = 60.0
-RETRY_FOR_S = 24 * 3600.0
-TICK_S = 1.0
 # Verb of the event -> what EventBridge calls its reason.
 REASONS = {"Put": "PutObject", "Post": "POST Object", "Copy": "CopyObject", "Delete": "DeleteObject"}
 REASONS |= {"DeleteMarkerCreated": "DeleteObject"}
 
-log = logging.getLogger("offline.s3")
 _seen: ContextVar[list[tuple[str, Any, Any]] | None] = ContextVar("seen", default=None)
 
 
@@ -49,7 +42,7 @@ class Happening:
     version_id: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """What one destination is to get. `arn` is empty for EventBridge, whose event is `text`."""
 
@@ -57,18 +50,12 @@ class Delivery:
     bucket: str
     region: str
     text: str
-    began: float = field(default_factory=time.time)
-    attempts: int = 0
-    due: float = 0.0
-    id: str = field(default_factory=random_uuid)
 
 
 class Notifications:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.outbox = Outbox(kernel.workspace.dir / "state" / "bucket-notifications.outbox")
-        self._waiting: list[Delivery] = []
-        self._lock = threading.Lock()
+        self.courier = Courier(kernel, "notifications of buckets", self._deliver)
 
     def attach(self) -> None:
         """moto's own notifications, with made-up members and without permissions, are replaced."""
@@ -86,7 +73,7 @@ class Notifications:
         for arn in {rule.arn for rule in settings.rules if ":lambda:" not in rule.arn}:
             test = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": _now(), "Bucket": bucket.name}
             test |= {"RequestId": wire.request_id(), "HostId": "offline"}
-            self._send(Delivery(arn, bucket.name, bucket.region_name, json.dumps(test)))
+            self.courier.send(Delivery(arn, bucket.name, bucket.region_name, json.dumps(test)))
         return Answer()
 
     def get_configuration(self, call: Call) -> Answer:
@@ -136,47 +123,10 @@ class Notifications:
             if rule.matches(name, happening.key):
                 record["s3"]["configurationId"] = rule.id
                 text = json.dumps({"Records": [record]}, ensure_ascii=False)
-                self._send(Delivery(rule.arn, bucket.name, bucket.region_name, text))
+                self.courier.send(Delivery(rule.arn, bucket.name, bucket.region_name, text))
         if settings.event_bridge:
             event = _bridged(self.kernel.account_id, bucket, happening, record)
-            self._send(Delivery("", bucket.name, bucket.region_name, json.dumps(event, ensure_ascii=False)))
-
-    # --- delivery -----------------------------------------------------------------------------------------------------
-
-    def _send(self, delivery: Delivery) -> None:
-        try:
-            self.outbox.put(delivery.id, delivery)
-        except OSError as error:  # the object is there, so the call succeeds
-            log.error("an event of bucket %s waits, and a crash would lose it: %s", delivery.bucket, error)
-        self.kernel.background(self._attempt, delivery)
-
-    def tick(self) -> None:
-        """What failed for a passing reason, once more."""
-        now = time.time()
-        with self._lock:
-            due = [one for one in self._waiting if one.due <= now]
-            self._waiting = [one for one in self._waiting if one.due > now]
-        for delivery in due:
-            self._attempt(delivery)
-
-    def recover(self) -> None:
-        """What an earlier process left."""
-        with self._lock:
-            self._waiting = self.outbox.left()
-
-    def _attempt(self, delivery: Delivery) -> None:
-        delivery.attempts += 1
-        try:
-            self._deliver(delivery)
-        except (AwsError, OSError) as error:
-            passes = isinstance(error, OSError) or (error.status >= 500 and error.status != 501)
-            if passes and time.time() - delivery.began < RETRY_FOR_S:
-                delivery.due = time.time() + min(LONGEST_PAUSE_S, 2.0 ** min(delivery.attempts - 1, 10))
-                with self._lock:
-                    self._waiting.append(delivery)
-                return
-            log.warning("an event of bucket %s is not told to %s: %s", delivery.bucket, delivery.arn, error)
-        self.outbox.done(delivery.id)
+            self.courier.send(Delivery("", bucket.name, bucket.region_name, json.dumps(event, ensure_ascii=False)))
 
     def _deliver(self, delivery: Delivery) -> None:
         ports, whose = self.kernel.ports, {"source_principal": SERVICE, "source_arn": f"arn:aws:s3:::{delivery.bucket}"}
