@@ -227,6 +227,7 @@ class Streams(Protocol):
     """Firehose. Takes all of the records or raises."""
 
     def put_records(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> None: ...
+    def is_active(self, account_id: str, region: str, stream_name: str) -> bool: ...
 
 
 class Metrics(Protocol):

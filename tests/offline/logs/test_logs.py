@@ -100,8 +100,6 @@ def test_what_is_older_than_the_groups_retention_goes_away(offline, stream, even
         ("start_query", {"logGroupName": "g", "startTime": 1, "endTime": 2, "queryString": "fields @message"}),
         ("put_metric_filter", {"logGroupName": "g", "filterName": "f", "filterPattern": "", "metricTransformations": [
             {"metricName": "m", "metricNamespace": "n", "metricValue": "1"}]}),
-        ("put_subscription_filter", {"logGroupName": "g", "filterName": "f", "filterPattern": "",
-                                     "destinationArn": "arn:aws:lambda:us-east-1:123456789012:function:f"}),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_refused_by_name(offline, operation, arguments):

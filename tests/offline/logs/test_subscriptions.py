@@ -160,6 +160,8 @@ def test_a_filter_and_what_it_has_to_tell_survive_kill_9(workspace_dir, start_of
             "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 1},
         },
     )["DeliveryStreamARN"]
+    described = lambda: firehose.describe_delivery_stream(DeliveryStreamName="s")["DeliveryStreamDescription"]  # noqa: E731
+    eventually(lambda: described()["DeliveryStreamStatus"] == "ACTIVE")
     logs.create_log_group(logGroupName="g")
     logs.create_log_stream(logGroupName="g", logStreamName="stream")
     logs.put_subscription_filter(logGroupName="g", filterName="f", filterPattern="", destinationArn=arn, roleArn=role)

@@ -18,8 +18,8 @@ BATCH_LIMIT_RECORDS, BATCH_LIMIT_BYTES = 500, 4 * 1024 * 1024
 OPERATIONS: dict[str, Support] = {
     "CreateDeliveryStream": Support(
         "real",
-        "DirectPut to S3; prefix expressions of timestamp and firehose, GZIP, AppendDelimiterToRecord; ACTIVE after "
-        "0.3 s, and until then no record is taken",
+        "DirectPut to S3; prefix expressions of timestamp and firehose, GZIP, AppendDelimiterToRecord, transformation "
+        "by Lambda when a batch is delivered; ACTIVE after 0.3 s, and until then no record is taken",
     ),
     "DeleteDeliveryStream": Support("real", "what is buffered is delivered first"),
     "DescribeDeliveryStream": Support("real"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,8 +28,11 @@ class Batch:
 
     def body(self) -> bytes:
         """Raises OSError where the files cannot be read."""
-        records = self.records if self.records is not None else (one for path in self.files for one in read(path))
-        return b"".join(records)
+        return b"".join(self.each())
+
+    def each(self) -> Iterable[bytes]:
+        """The records, in order. Raises OSError where the files cannot be read."""
+        return self.records if self.records is not None else (one for path in self.files for one in read(path))
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class Buffer:
     since: float = 0.0  # the same moment, monotonic, for the interval
     files: list[Path] = field(default_factory=list)
     waiting: list[Batch] = field(default_factory=list)  # cut, and not yet in S3
+    delivering: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, records: Sequence[bytes], limit_bytes: int) -> None:
         """Acknowledgeable when it returns. The record with which the buffer reaches `limit_bytes` ends its batch.

@@ -12,7 +12,7 @@ from moto.firehose.models import firehose_backends
 
 from helpers.offline import fallthrough, service_roles
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
-from helpers.offline.services.firehose import prefix
+from helpers.offline.services.firehose import prefix, transformation
 from helpers.offline.services.firehose.delivery import (
     DEFAULT_INTERVAL_S,
     DEFAULT_SIZE_MB,
@@ -22,9 +22,10 @@ from helpers.offline.services.firehose.delivery import (
 )
 
 BUCKET_ARN = re.compile(r"arn:aws[a-z-]*:s3:::[\w.\-]{1,255}")
+FUNCTION_ARN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/(.+)")
 DESTINATIONS = {"S3DestinationConfiguration", "ExtendedS3DestinationConfiguration"}
-PROCESSORS = {"AppendDelimiterToRecord"}
+PROCESSORS = {"AppendDelimiterToRecord", "Lambda"}
 CREATING_S = 0.3  # AWS takes half a minute
 
 
@@ -105,6 +106,8 @@ class Control:
         for processor in (destination.get("ProcessingConfiguration") or {}).get("Processors", []):
             if processor.get("Type") not in PROCESSORS:
                 raise not_offline(f"the processor {processor.get('Type')}")
+            if processor["Type"] == "Lambda":
+                check_function(transformation.parameters(processor))
 
     def _check_role(self, arn: str) -> None:
         """Firehose takes on the role when the stream is made, to see that it may."""
@@ -115,6 +118,24 @@ class Control:
                 "InvalidArgumentException",
                 f"Firehose is unable to assume role {arn}. Please check the role provided.",
             )
+
+
+def check_function(parameters: dict[str, str]) -> None:
+    """Raises AwsError InvalidArgumentException. Whether there is such a function is seen when records come."""
+    if FUNCTION_ARN.fullmatch(parameters.get("LambdaArn", "")) is None:
+        raise AwsError("InvalidArgumentException", "The Lambda processor needs the parameter LambdaArn.")
+    for name, least, most in (
+        ("NumberOfRetries", 0, 300),
+        ("BufferSizeInMBs", 0.2, 3),
+        ("BufferIntervalInSeconds", 0, 900),
+    ):
+        value = parameters.get(name)
+        try:
+            is_well = value is None or least <= float(value) <= most
+        except ValueError:
+            is_well = False
+        if not is_well:
+            raise AwsError("InvalidArgumentException", f"{name} must be from {least} to {most}, not {value}.")
 
 
 def within(hints: dict[str, Any], name: str, least: int, most: int) -> None:

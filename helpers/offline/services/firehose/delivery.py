@@ -16,7 +16,7 @@ from moto.firehose.models import DeliveryStream, firehose_backends
 
 from helpers.offline import service_roles
 from helpers.offline.kernel import AwsError, Kernel
-from helpers.offline.services.firehose import prefix, quota
+from helpers.offline.services.firehose import prefix, quota, transformation
 from helpers.offline.services.firehose.buffer import Batch, Buffer
 from helpers.offline.services.firehose.journal import Journal
 
@@ -36,7 +36,6 @@ class Delivery:
         self.kernel = kernel
         self._buffers: dict[tuple[str, str], Buffer] = {}
         self._lock = threading.Lock()
-        self._delivering = threading.Lock()
 
     def put_records(self, account_id: str, region: str, stream_name: str, records: Sequence[bytes]) -> None:
         """All of the records are accepted when this returns.
@@ -59,7 +58,7 @@ class Delivery:
 
     def _accept(self, stream: DeliveryStream, buffer: Buffer, records: Sequence[bytes]) -> None:
         destination = s3_destination(stream)
-        if appends_delimiter(destination):
+        if appends_delimiter(destination) and transformation.of(destination) is None:
             records = [record + b"\n" for record in records]
         buffer.add(records, size_limit(destination))
 
@@ -73,7 +72,14 @@ class Delivery:
             interval_s = (destination.get("BufferingHints") or {}).get("IntervalInSeconds", DEFAULT_INTERVAL_S)
             if buffer.is_due(size_limit(destination), interval_s):
                 buffer.cut()
-            self._deliver_waiting(region, stream, buffer)
+            if transformation.of(destination) is None:
+                self._deliver_waiting(region, stream, buffer)
+            elif buffer.waiting and not buffer.delivering.locked():  # a slow function keeps no other stream waiting
+                self.kernel.background(self._deliver_waiting, region, stream, buffer)
+
+    def is_active(self, account_id: str, region: str, stream_name: str) -> bool:
+        stream = firehose_backends[account_id][region].delivery_streams.get(stream_name)
+        return stream is not None and not is_creating(stream)
 
     def sync(self) -> None:
         """The journals of all streams onto the disk itself."""
@@ -117,11 +123,13 @@ class Delivery:
         return buffer
 
     def _deliver_waiting(self, region: str, stream: DeliveryStream, buffer: Buffer) -> None:
-        with self._delivering:
+        with buffer.delivering:
             while buffer.waiting and buffer.waiting[0].next_attempt <= time.monotonic():
                 batch = buffer.waiting[0]
                 try:
-                    self._put(stream, batch)
+                    self._put(region, stream, batch)
+                except transformation.Stopping:
+                    return
                 except (AwsError, OSError) as error:
                     self._put_off(region, stream, batch, error)
                     if time.monotonic() - batch.begun < RETRY_FOR_S:
@@ -130,18 +138,46 @@ class Delivery:
                 for path in batch.files:
                     path.unlink(missing_ok=True)
 
-    def _put(self, stream: DeliveryStream, batch: Batch) -> None:
+    def _put(self, region: str, stream: DeliveryStream, batch: Batch) -> None:
+        """Raises AwsError, OSError, and Stopping where a function would have to run while the server ends."""
         destination = s3_destination(stream)
-        body = batch.body()
-        suffix = ""
-        if destination.get("CompressionFormat", "UNCOMPRESSED") == "GZIP":
+        processor = transformation.of(destination)
+        if processor is None:
+            self._write(stream, destination, batch.body(), batch.arrived)
+            return
+        role, records = destination["RoleARN"], list(batch.each())
+        made, failures = transformation.transformed(
+            self.kernel, stream, region, role, processor, records, batch.arrived
+        )
+        if failures:
+            lines = b"".join(failure.line(processor.function_arn) for failure in failures)
+            self._write(stream, destination, lines, batch.arrived, error_type="processing-failed")
+        if made:
+            delimiter = b"\n" if appends_delimiter(destination) else b""
+            self._write(stream, destination, b"".join(data + delimiter for data in made), batch.arrived)
+
+    def _write(
+        self,
+        stream: DeliveryStream,
+        destination: Mapping[str, Any],
+        body: bytes,
+        arrived: float,
+        *,
+        error_type: str = "",
+    ) -> None:
+        """One object. Without an error prefix, what failed goes to a folder with the name of `error_type`."""
+        suffix, template = "", destination.get("Prefix") or ""
+        if error_type:
+            template = destination.get("ErrorOutputPrefix") or f"{error_type}/"
+        elif destination.get("CompressionFormat", "UNCOMPRESSED") == "GZIP":
             body, suffix = gzip.compress(body, 6), ".gz"
         key = prefix.object_key(
-            destination.get("Prefix") or "",
+            template,
             stream.delivery_stream_name,
             str(stream.version_id),
-            datetime.fromtimestamp(batch.arrived, ZoneInfo(destination.get("CustomTimeZone") or "UTC")),
-            destination.get("FileExtension") or suffix,
+            datetime.fromtimestamp(arrived, ZoneInfo(destination.get("CustomTimeZone") or "UTC")),
+            suffix if error_type else destination.get("FileExtension") or suffix,
+            error_type,
         )
         bucket = destination["BucketARN"].rpartition(":")[2]
         stream_name, role = stream.delivery_stream_name, destination["RoleARN"]

@@ -56,8 +56,16 @@ class FunctionService:
     # --- ports.functions ---
 
     def invoke(self, function_arn: str, payload: bytes) -> Invocation:
-        """Blocks until the function answered."""
-        return self.from_thread(self.ainvoke(function_arn, payload)).result()
+        """Blocks until the function answered, or the server ends."""
+        future = self.from_thread(self.ainvoke(function_arn, payload))
+        while True:
+            try:
+                return future.result(1.0)
+            except TimeoutError:
+                if future.done():
+                    raise
+                if self.kernel.stopping.is_set():
+                    raise AwsError("ServiceException", "The offline AWS ends.", 500) from None
 
     async def ainvoke(self, function_arn: str, payload: bytes) -> Invocation:
         target = lookup.find(function_arn, self.kernel.account_id, self.kernel.workspace.region)

@@ -128,11 +128,9 @@ class Subscriptions:
                 "Could not deliver test message to specified Firehose stream. Make sure you have given CloudWatch Logs "
                 "permission to assume the provided role.",
             )
-        from moto.firehose.models import firehose_backends
-
-        streams = firehose_backends[self.kernel.account_id][parts[3]].delivery_streams
+        is_active = self.kernel.ports.streams.is_active(self.kernel.account_id, parts[3], arn.rpartition("/")[2])
         refused = service_roles.refusal(self.kernel, role, "logs", "firehose:PutRecord", arn)
-        if arn.rpartition("/")[2] not in streams or refused:
+        if refused or not is_active:
             raise AwsError(
                 "InvalidParameterException",
                 "Could not deliver test message to specified Firehose stream. Check if the given Firehose stream is in "
