@@ -17,9 +17,9 @@ def handler(event: dict, context: object) -> dict:
     name, endpoint = job["TrainingJobName"], os.environ["ENDPOINT_NAME"]
     live = sagemaker.describe_endpoint(EndpointName=endpoint)
     if live["EndpointConfigName"] == name:
-        return say({"decision": "nothing to do", "why": f"{name} is live already"})
+        return say({"decision": "nothing to do", "job": name, "why": f"{name} is live already"})
     new_ms, live_ms = error_of_new(job), error_of_live(endpoint, *holdout(job))
-    measured = {"new_rmse_ms": round(new_ms), "live_rmse_ms": round(live_ms)}
+    measured = {"job": name, "new_rmse_ms": round(new_ms), "live_rmse_ms": round(live_ms)}
     if not is_better(new_ms, live_ms):
         return say({"decision": "keep the live model", **measured})
     version = next_version(live["EndpointConfigName"])

@@ -90,7 +90,7 @@ def test_a_better_model_is_promoted_under_the_next_version(function):
     sagemaker = SageMaker(new_rmse=400.0)
     said = function(sagemaker)
     assert said == {
-        "decision": "promote the new model", "version": "v2", "new_rmse_ms": 400, "live_rmse_ms": 500
+        "decision": "promote the new model", "version": "v2", "job": "job-1", "new_rmse_ms": 400, "live_rmse_ms": 500
     }  # fmt: skip
     assert sagemaker.updates == [("live", "job-1")]
     assert sagemaker.variants == {"job-1": "v2"}
