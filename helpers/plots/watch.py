@@ -21,6 +21,8 @@ class Sender(Protocol):
 
     def run(self, seconds: float) -> dict[str, int]: ...
 
+    def stop(self) -> dict[str, int]: ...
+
 
 def watch_arrivals(edge: Sender, look: Callable[[], Sequence[tuple[float, int]]], seconds: float) -> None:
     """Let edge compute send for so many seconds, and redraw what was sent and what arrived until all is there.
@@ -29,11 +31,14 @@ def watch_arrivals(edge: Sender, look: Callable[[], Sequence[tuple[float, int]]]
     ----------
     look : gives (seconds since 1970, number of samples) of every object in the bucket now, in the order of arrival
     seconds : how long edge compute works
+
+    Whatever ends this early, an interrupt above all, ends at once and stops edge compute too.
     """
     there_before, sent_before = len(look()), edge.counts["sent"]
     show, began = _place_for_pictures(), time.time()
     sent = [(0.0, 0)]
-    with ThreadPoolExecutor(1) as background:
+    background = ThreadPoolExecutor(1)
+    try:
         running = background.submit(edge.run, seconds)
         while True:
             ended, now = running.done(), time.time() - began
@@ -45,6 +50,11 @@ def watch_arrivals(edge: Sender, look: Callable[[], Sequence[tuple[float, int]]]
                 break
             time.sleep(max(0.05, began + now + REDRAW_S - time.time()))
         running.result()
+    except BaseException:  # the stop button above all: edge compute must not go on sending behind the cell's back
+        edge.stop()
+        raise
+    finally:
+        background.shutdown(wait=False)
     print(f"{arrived:,} samples in {len(objects)} objects have arrived of {sent[-1][1]:,} that were sent.")
 
 

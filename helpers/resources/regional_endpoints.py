@@ -119,7 +119,9 @@ def instances(ws: Workshop, region: str) -> int:
 
 
 def remove(ws: Workshop, region: str) -> None:
-    """Delete the endpoint in a region, and wait until it is gone: whoever asks there must ask elsewhere."""
+    """Delete the endpoint in a region, if it is there, and wait until it is gone: who asks there must ask elsewhere."""
+    if describe(ws, region) is None:
+        return
     ws.client("sagemaker", region).delete_endpoint(EndpointName=ws.name(ENDPOINT))
     deadline = time.monotonic() + LONGEST_WAIT_S
     while describe(ws, region) is not None and time.monotonic() < deadline:

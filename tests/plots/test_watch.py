@@ -1,5 +1,8 @@
 """The picture of arrivals waits for everything that was sent, counts only what is new, and lets a failure through."""
 
+import os
+import signal
+import threading
 import time
 
 import pytest
@@ -12,14 +15,18 @@ class Sender:
 
     def __init__(self, fails=False):
         self.counts, self.fails, self.objects = {"sent": 0}, fails, [(time.time(), 99)]
-        self.ready_at = float("inf")
+        self.ready_at, self.stopped = float("inf"), threading.Event()
 
     def run(self, seconds):
         if self.fails:
             raise ConnectionError("no topic")
         self.counts["sent"] += 10
         self.ready_at = time.time() + 0.2
-        time.sleep(seconds)
+        self.stopped.wait(seconds)
+        return self.counts
+
+    def stop(self):
+        self.stopped.set()
         return self.counts
 
     def look(self):
@@ -49,3 +56,13 @@ def test_an_error_of_edge_compute_reaches_the_learner():
     sender = Sender(fails=True)
     with pytest.raises(ConnectionError, match="no topic"):
         watch.watch_arrivals(sender, sender.look, 0.1)
+
+
+def test_the_stop_button_ends_it_at_once_and_stops_edge_compute():
+    sender = Sender()
+    began = time.monotonic()
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        watch.watch_arrivals(sender, sender.look, 30)
+    assert time.monotonic() - began < 10
+    assert sender.stopped.is_set()

@@ -75,6 +75,7 @@ def test_a_centre_asks_the_nearest_region_and_the_next_one_while_it_is_down(live
         router.ask("FC-CEDAR", FEATURES + ",1")  # the question is wrong: no region is down
     assert router.ask("FC-CEDAR", FEATURES).region == AWAY
     regional_endpoints.remove(live, AWAY)
+    regional_endpoints.remove(live, AWAY)  # a cell may run twice
     assert [(router.ask("FC-CEDAR", FEATURES).region, router.ask("FC-CEDAR", FEATURES).failed) for _ in range(2)] == [
         ("us-east-1", (AWAY,))
     ] * 2
