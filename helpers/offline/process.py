@@ -168,7 +168,8 @@ def _stop(directory: Path, timeout_s: float) -> bool:
             process.wait(5)
     latest = read_state(directory)
     if latest and latest.pid is not None:
-        write_state(directory, replace(latest, pid=None))
+        with contextlib.suppress(OSError):  # a full disk: nobody takes a process that has ended for a server
+            write_state(directory, replace(latest, pid=None))
     return process is not None
 
 

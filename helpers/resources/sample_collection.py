@@ -82,6 +82,7 @@ def wait_for_lines(ws: Workshop, count: int, prefix: str = PREFIX) -> list[str]:
         lines = sample_lines(ws, prefix)
         if len(lines) >= count:
             return lines
+        ws.refuse_full_disk()
         if time.monotonic() > deadline:
             raise TimeoutError(f"{len(lines):,} of {count:,} samples have arrived after {LONGEST_WAIT_S} s.")
         time.sleep(0.5)
@@ -114,6 +115,7 @@ class Arrivals:
 
     def __call__(self) -> list[tuple[float, int]]:
         """(when first seen, in seconds since 1970; number of samples) of every object, in that order."""
+        self.ws.refuse_full_disk()
         s3, bucket = self.ws.client("s3"), self.ws.bucket("samples")
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=self.prefix):
             for entry in page.get("Contents", []):

@@ -135,6 +135,13 @@ def _not_answering(error: BaseException, source: str, variables: Mapping[str, ob
     )
 
 
+def _disk_full(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
+    """The offline AWS could not keep something; its own words say where, and what to do."""
+    if not isinstance(error, ClientError) or error.response.get("Error", {}).get("Code") != "InsufficientStorage":
+        return None
+    return f"{error.response['Error']['Message']} Then run this cell again."
+
+
 def _not_there(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
     """Something that AWS does not find: deleted, or not made yet."""
     if not isinstance(error, (ClientError, BotoCoreError)):
@@ -148,5 +155,5 @@ def _not_there(error: BaseException, source: str, variables: Mapping[str, object
     )
 
 
-for _explainer in (_not_defined, _not_there, _not_answering, _waited_in_vain, _interrupted):
+for _explainer in (_not_defined, _not_there, _disk_full, _not_answering, _waited_in_vain, _interrupted):
     add(_explainer)

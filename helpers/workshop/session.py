@@ -1,5 +1,6 @@
 """The workshop object: mode, region, account, participant, and the door to AWS."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from helpers.workshop.calls import Calls
+from helpers.workshop.errors import WorkshopError
+
+FULL_BYTES = 2**20  # less room than this, and the offline AWS keeps nothing more
 
 ALREADY_THERE = {
     "BucketAlreadyOwnedByYou",
     "EntityAlreadyExists",
+    "ResourceInUse",
     "ResourceInUseException",
     "ResourceConflictException",
     "ResourceAlreadyExistsException",
@@ -97,6 +102,14 @@ class Workshop:
         kept = self.folder / "regions"
         others = kept.read_text().split() if kept.exists() else []
         return (self.region, *(region for region in others if region != self.region))
+
+    def refuse_full_disk(self) -> None:
+        """Before one waits for the offline AWS: raise WorkshopError when its disk is full, as nothing would come."""
+        if self.offline and shutil.disk_usage(self.folder).free < FULL_BYTES:
+            raise WorkshopError(
+                f"The disk of {self.folder} is full, so the offline AWS can keep nothing more: make room there, then "
+                "run this cell again."
+            )
 
     def _remember_region(self, region: str) -> None:
         if region not in self.regions:

@@ -1,6 +1,7 @@
 """What lab 1 leaves can be built without running it, and holds the very same samples."""
 
 import json
+import time
 from pathlib import Path
 
 import nbformat
@@ -8,6 +9,7 @@ import pytest
 
 from helpers.fulfillment import FCS, EdgeCompute
 from helpers.resources import buckets, fulfillment_center, sample_collection
+from helpers.workshop import Workshop, WorkshopError, session
 
 LAB_1 = Path(__file__).resolve().parents[2] / "labs" / "01_sample_collection.ipynb"
 
@@ -79,3 +81,23 @@ def test_too_few_samples_are_told_by_their_number(ws, monkeypatch):
     monkeypatch.setattr(sample_collection, "LONGEST_WAIT_S", 0.1)
     with pytest.raises(TimeoutError, match="0 of 7 samples"):
         sample_collection.wait_for_lines(ws, 7)
+
+
+@pytest.mark.parametrize("wait", [lambda ws: sample_collection.wait_for_lines(ws, 1), sample_collection.Arrivals])
+def test_nothing_is_waited_for_on_a_full_disk(wait, tmp_path, monkeypatch):
+    class Bucket:
+        def get_paginator(self, operation):
+            return self
+
+        def paginate(self, **place):
+            return []
+
+    monkeypatch.setattr(session, "FULL_BYTES", 2**62)  # more than any disk has left
+    monkeypatch.setattr(sample_collection, "LONGEST_WAIT_S", 5)
+    ws = Workshop("offline", "us-east-1", "123456789012", "amber-falcon", None, tmp_path)
+    monkeypatch.setattr(Workshop, "client", lambda ws, service, region=None: Bucket())
+    began = time.monotonic()
+    with pytest.raises(WorkshopError, match="is full"):
+        found = wait(ws)
+        found()
+    assert time.monotonic() - began < 4

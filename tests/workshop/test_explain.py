@@ -119,3 +119,9 @@ def test_what_is_not_there_keeps_awss_words_and_says_what_makes_it():
 def test_no_cell_makes_looking_for_its_names_fail():
     assert list(explain.names_used("this is no python (", {"a": ____})) == []
     assert list(explain.names_used("a + b", {"a": ____})) == ["a"]
+
+
+def test_a_full_disk_is_told_in_the_offline_aws_own_words():
+    told = {"Code": "InsufficientStorage", "Message": "The offline AWS could not keep this in /somewhere: make room."}
+    said = explain.sentence(ClientError({"Error": told}, "Publish"), "", {})
+    assert said == "The offline AWS could not keep this in /somewhere: make room. Then run this cell again."
