@@ -188,8 +188,20 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.command == "door":
             return _door(arguments)
         return (_serve if arguments.command == "serve" else _read)(arguments, store_path)
-    except (RoundError, ValueError, OSError) as error:
+    except (RoundError, ValueError) as error:
         raise SystemExit(str(error)) from None
+    except OSError as error:
+        raise SystemExit(_refused_by_the_system(error)) from None
+
+
+def _refused_by_the_system(error: OSError) -> str:
+    """What to do about a folder that cannot be written, or whatever else the system says."""
+    if not error.filename:
+        return str(error)
+    return (
+        f"The arena cannot write to {Path(error.filename).parent} ({error.strerror}): make room or make it writable, "
+        "or name another place with --store, or another workspace in WORKSHOP_DIR."
+    )
 
 
 if __name__ == "__main__":

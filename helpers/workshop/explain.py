@@ -139,7 +139,7 @@ def _disk_full(error: BaseException, source: str, variables: Mapping[str, object
     """The offline AWS could not keep something; its own words say where, and what to do."""
     if not isinstance(error, ClientError) or error.response.get("Error", {}).get("Code") != "InsufficientStorage":
         return None
-    return f"{error.response['Error']['Message']} Then run this cell again."
+    return error.response["Error"]["Message"].replace("repeat the call", "run this cell again")
 
 
 def _not_there(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:

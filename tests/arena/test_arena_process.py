@@ -177,3 +177,13 @@ def test_words_when_there_is_no_arena_or_no_right(workspace, participants, monke
     with pytest.raises(ArenaError, match="instructor's token"):
         arena.start_round(**SHORT)
     monkeypatch.setenv("WORKSHOP_DIR", str(workspace))
+
+
+def test_a_place_that_cannot_be_written_is_told_in_one_sentence(workspace):
+    (workspace / "file").write_text("no folder")
+    store = workspace / "file" / "arena.db"
+    command = [sys.executable, "-m", "helpers.arena", "--store", str(store), "serve"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"The arena cannot write to {workspace} (") and done.stderr.count("\n") == 1
+    assert "--store" in done.stderr

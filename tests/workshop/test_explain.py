@@ -122,6 +122,6 @@ def test_no_cell_makes_looking_for_its_names_fail():
 
 
 def test_a_full_disk_is_told_in_the_offline_aws_own_words():
-    told = {"Code": "InsufficientStorage", "Message": "The offline AWS could not keep this in /somewhere: make room."}
+    told = {"Code": "InsufficientStorage", "Message": "No room in /somewhere. Make some, then repeat the call."}
     said = explain.sentence(ClientError({"Error": told}, "Publish"), "", {})
-    assert said == "The offline AWS could not keep this in /somewhere: make room. Then run this cell again."
+    assert said == "No room in /somewhere. Make some, then run this cell again."
