@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from helpers.offline.kernel import Answer, AwsError, Call
+from helpers.offline.kernel import ACCOUNT_ID, Answer, AwsError, Call
 
 # Signing name -> moto's package, where the two differ.
 MOTO_PACKAGES = {
@@ -80,11 +80,9 @@ def _application(package: str) -> Callable[..., Iterable[bytes]]:
         with _apps_lock:
             application = _apps.get(package)
             if application is None:
-                from moto.moto_server.werkzeug_app import create_backend_app
+                from helpers.offline.moto_urls import Application
 
-                application = _apps[package] = create_backend_app(package)
-                application.debug = False
-                application.config["PROPAGATE_EXCEPTIONS"] = True
+                application = _apps[package] = Application(package, ACCOUNT_ID)
     return application
 
 
