@@ -172,9 +172,42 @@ def test_tags(client, make_function):
     assert client.list_tags(Resource=arn)["Tags"] == {"workshop": "robot-fulfillment"}
 
 
-def test_event_source_mappings_are_not_supported_and_say_so(client, make_function):
-    with pytest.raises(ClientError, match="CreateEventSourceMapping") as refused:
-        client.create_event_source_mapping(
-            FunctionName=make_function(ONE), EventSourceArn="arn:aws:sqs:us-east-1:123456789012:q"
-        )
+def test_what_lambda_does_not_do_offline_says_so(client, make_function):
+    with pytest.raises(ClientError, match="CreateFunctionUrlConfig") as refused:
+        client.create_function_url_config(FunctionName=make_function(ONE), AuthType="NONE")
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_a_revision_is_another_after_a_change_and_guards_the_next_one(client, make_function):
+    name = make_function("def handler(event, context): return 1")
+    first = client.get_function_configuration(FunctionName=name)
+    assert first["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"}
+    changed = client.update_function_configuration(FunctionName=name, Timeout=4, RevisionId=first["RevisionId"])
+    assert changed["RevisionId"] != first["RevisionId"]
+    assert client.get_function(FunctionName=name)["Configuration"]["RevisionId"] == changed["RevisionId"]
+    with pytest.raises(client.exceptions.PreconditionFailedException):
+        client.update_function_configuration(FunctionName=name, Timeout=5, RevisionId=first["RevisionId"])
+
+
+def test_permissions_for_roles_and_accounts_are_written_as_policies_write_them(client, make_function, role):
+    name = make_function("def handler(event, context): return 1")
+    for sid, principal, written in (
+        ("role", role, {"AWS": role}),
+        ("account", "123456789012", {"AWS": "arn:aws:iam::123456789012:root"}),
+        ("service", "s3.amazonaws.com", {"Service": "s3.amazonaws.com"}),
+    ):
+        asked = {"FunctionName": name, "StatementId": sid, "Action": "lambda:InvokeFunction"}
+        told = client.add_permission(**asked, Principal=principal)
+        assert json.loads(told["Statement"])["Principal"] == written
+    with pytest.raises(ClientError, match="The provided principal was invalid"):
+        client.add_permission(**asked | {"StatementId": "none"}, Principal=role + "-none")
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [{"SnapStart": {"ApplyOn": "PublishedVersions"}}, {"LoggingConfig": {"LogFormat": "JSON"}}],
+)
+def test_what_would_be_forgotten_is_refused_by_name(make_function, configuration):
+    with pytest.raises(ClientError, match="does not support") as caught:
+        make_function("def handler(event, context): return 1", **configuration)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

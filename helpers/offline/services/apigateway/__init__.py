@@ -22,6 +22,7 @@ OPERATIONS = {
     "GetResource": REAL,
     "GetResources": ONE_PAGE,
     "DeleteResource": REAL,
+    "UpdateResource": REAL,
     "PutMethod": Support("real", "authorization NONE, with or without an API key; others answer 501"),
     "GetMethod": REAL,
     "UpdateMethod": Support("real", "API key, validator, parameters, models, name of the operation"),

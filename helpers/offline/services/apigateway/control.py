@@ -15,6 +15,7 @@ from helpers.offline.services.apigateway.dataplane import backend_of
 from helpers.offline.services.apigateway.deployment import take_snapshot
 
 INTEGRATIONS = ("AWS_PROXY", "MOCK")
+PATH_PART = re.compile(r"[a-zA-Z0-9._-]+|\{[a-zA-Z0-9._-]+\+?\}")
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY")
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 GATEWAY_RESPONSES = (
@@ -53,6 +54,8 @@ class Control:
             "CreateResource": self.create_resource,
             "PutMethod": self.put_method,
             "DeleteResource": self.delete_resource,
+            "UpdateResource": self.update_resource,
+            "DeleteUsagePlan": self.delete_usage_plan,
             "PutIntegration": self.put_integration,
             "PutIntegrationResponse": self.put_integration_response,
             "UpdateMethod": self.update_method,
@@ -174,6 +177,40 @@ class Control:
                     "NotFoundException", f"API Stage not found: {each.get('apiId')}:{each.get('stage')}", 404
                 )
         return self._ask_moto(call)
+
+    def delete_usage_plan(self, call: Call) -> Answer:
+        backend = backend_of(call.account_id, call.region)
+        plan = backend.usage_plans[call.path.rstrip("/").rpartition("/")[2]]
+        served = [each for each in plan.api_stages if each["apiId"] in backend.apis]
+        if any(each["stage"] in backend.apis[each["apiId"]].stages for each in served):
+            raise bad_request(f"Cannot delete Usage Plan {plan.id} because there are API Stages associated with it")
+        return self._ask_moto(call)
+
+    def update_resource(self, call: Call) -> Answer:
+        """Another name or another place; effective with the next deployment, as all of an API."""
+        api, resource_id = self._api(call), call.path.rstrip("/").rpartition("/")[2]
+        resource = api.resources[resource_id]
+        fresh = {"parentId": resource.parent_id, "pathPart": resource.path_part}
+        for operation in json.loads(call.body)["patchOperations"]:
+            member = str(operation.get("path")).removeprefix("/")
+            if operation.get("op") != "replace" or member not in fresh or resource.parent_id is None:
+                path, kind = operation.get("path"), operation.get("op")
+                allowed = "[/parentId, /pathPart]"
+                raise bad_request(f"Invalid patch path '{path}' specified for op '{kind}'. Must be one of: {allowed}")
+            fresh[member] = operation.get("value")
+        if not PATH_PART.fullmatch(str(fresh["pathPart"])):
+            raise bad_request(
+                "Resource's path part only allow a-zA-Z0-9._- and curly braces at the beginning and the end and an "
+                "optional plus sign before the closing brace."
+            )
+        if fresh["parentId"] not in api.resources:
+            raise AwsError("NotFoundException", "Invalid Resource identifier specified", 404)
+        for each in list(api.resources.values()):
+            if each is not resource and (each.parent_id, each.path_part) == (fresh["parentId"], fresh["pathPart"]):
+                raise conflict(f"Another resource with the same parent already has this name: {fresh['pathPart']}")
+        resource.parent_id, resource.path_part = fresh["parentId"], fresh["pathPart"]
+        self.kernel.mark_dirty("apigateway")
+        return Answer(200, {"content-type": "application/json"}, json.dumps(resource.to_dict()).encode())
 
     def create_deployment(self, call: Call) -> Answer:
         """Keeps what the API is now. A stage that exists goes on with its settings, as on AWS."""

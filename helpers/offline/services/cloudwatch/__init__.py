@@ -10,13 +10,17 @@ from helpers.offline.services.cloudwatch.metrics import Metrics
 
 OPERATIONS: dict[str, Support] = {
     "PutMetricData": Support("real", "all data by the second for three hours, by the minute for 15 days"),
-    "GetMetricData": Support("simplified", "metric math without SEARCH, SELECT, anomaly bands, sorting; one page"),
+    "GetMetricData": Support(
+        "simplified",
+        "metric math without SEARCH, SELECT, anomaly bands, sorting; dynamic labels without spans of time; one page",
+    ),
     "GetMetricStatistics": Support("real"),
     "ListMetrics": Support("simplified", "one page"),
     "PutMetricAlarm": Support(
         "real", "one metric or an expression; M out of N, missing data, periods of 10 s and more; no anomaly detection"
     ),
     "DescribeAlarms": Support("simplified", "one page"),
+    "DescribeAlarmsForMetric": Support("real"),
     "DescribeAlarmHistory": Support("real"),
     "DeleteAlarms": Support("real"),
     "SetAlarmState": Support("real", "until the next evaluation; actions follow"),

@@ -16,8 +16,9 @@ from moto.cloudwatch.models import cloudwatch_backends
 
 from helpers.offline import pickling
 from helpers.offline.journals import Journal
-from helpers.offline.kernel import Answer, AwsError, Call, Kernel
+from helpers.offline.kernel import ACCOUNT_ID, Answer, AwsError, Call, Kernel
 from helpers.offline.services.cloudwatch import expressions
+from helpers.offline.services.cloudwatch import labels as dynamic
 from helpers.offline.services.cloudwatch.series import STATISTICS, Key, Store, dimensions_of
 
 OLDEST_S, NEWEST_S = 14 * 86_400, 2 * 3600  # https://docs.aws.amazon.com/AmazonCloudWatch/…/API_PutMetricData.html
@@ -172,17 +173,33 @@ class Metrics:
         for query in queries:
             if query.get("ReturnData", True) is False:
                 continue
-            points = sorted(by_id[query["Id"]].items(), reverse=scan_by == "TimestampDescending")
+            points = sorted(by_id[query["Id"]].items())
+            label = labels[query["Id"]]
+            if query.get("Label"):
+                label = dynamic.filled(query["Label"], points, label, self._properties(region, query))
+            if scan_by == "TimestampDescending":
+                points.reverse()
             results.append(
                 {
                     "Id": query["Id"],
-                    "Label": query.get("Label") or labels[query["Id"]],
+                    "Label": label,
                     "Timestamps": [datetime.fromtimestamp(stamp, UTC) for stamp, _ in points],
                     "Values": [value for _, value in points],
                     "StatusCode": "Complete",
                 }
             )
         return results
+
+    def _properties(self, region: str, query: Mapping[str, Any]) -> dict[str, str]:
+        """What a dynamic label may name of the query's metric."""
+        properties = {"AccountId": ACCOUNT_ID, "AccountLabel": ACCOUNT_ID, "Region": region}
+        stat = query.get("MetricStat")
+        if stat is not None:
+            metric = stat["Metric"]
+            properties |= {"Namespace": metric["Namespace"], "MetricName": metric["MetricName"]}
+            properties |= {"Period": str(stat["Period"]), "Stat": stat["Stat"]}
+            properties |= {f"Dim.{one['Name']}": one["Value"] for one in metric.get("Dimensions") or []}
+        return properties
 
     def _metric_stat(
         self, region: str, wanted: Mapping[str, Any], first: float, last: float

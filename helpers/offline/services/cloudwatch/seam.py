@@ -114,6 +114,28 @@ def _replace_responses(metrics: Metrics) -> None:
         )
         return ActionResult({"MetricDataResults": results, "Messages": []})
 
+    every_alarm = CloudWatchResponse.describe_alarms
+
+    def describe_alarms(self: CloudWatchResponse) -> ActionResult:
+        answer = every_alarm(self)
+        kinds = self._get_param("AlarmTypes", [])
+        if kinds and "MetricAlarm" not in kinds:
+            answer.result["MetricAlarms"] = []
+        return answer
+
+    def describe_alarms_for_metric(self: CloudWatchResponse) -> ActionResult:
+        wanted = dimensions_of(self._get_param("Dimensions", []))
+        named = {"namespace": "Namespace", "metric_name": "MetricName", "statistic": "Statistic", "unit": "Unit"}
+        named |= {"period": "Period", "extended_statistic": "ExtendedStatistic"}
+        asked = {member: self._get_param(name) for member, name in named.items()}
+        found = [
+            alarm
+            for alarm in list(self.cloudwatch_backend.alarms.values())
+            if all(value is None or str(getattr(alarm, member)) == str(value) for member, value in asked.items())
+            and dimensions_of([{"Name": one.name, "Value": one.value} for one in alarm.dimensions or []]) == wanted
+        ]
+        return ActionResult({"MetricAlarms": found})
+
     def describe_alarm_history(self: CloudWatchResponse) -> ActionResult:
         name, kind = self._get_param("AlarmName"), self._get_param("HistoryItemType")
         held = self.cloudwatch_backend.alarms
@@ -147,6 +169,8 @@ def _replace_responses(metrics: Metrics) -> None:
     CloudWatchResponse.get_metric_statistics = get_metric_statistics
     CloudWatchResponse.get_metric_data = get_metric_data
     CloudWatchResponse.describe_alarm_history = describe_alarm_history
+    CloudWatchResponse.describe_alarms = describe_alarms
+    CloudWatchResponse.describe_alarms_for_metric = describe_alarms_for_metric
 
 
 def check_alarm(settings: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
 
 from helpers.offline import fallthrough
+from helpers.offline.authorization import find_role
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
 from helpers.offline.services.functions import destinations, existing, lookup, package
 from helpers.offline.services.functions.event_settings import EventSettings
@@ -139,7 +140,13 @@ class Control:
                 409,
                 Type="User",
             )
-        return self._ask_moto(call)
+        principal = named_principal(call.account_id, request["Principal"])
+        answer = self._ask_moto(call)
+        if answer.status < 300 and principal is not None:  # moto takes every name for a service's
+            statement = next(one for one in target.function.policy.statements if one.get("Sid") == sid)
+            statement["Principal"] = principal
+            answer.body = json.dumps({"Statement": json.dumps(statement)}).encode()
+        return answer
 
     def put_concurrency(self, call: Call) -> Answer:
         wanted = json.loads(call.body).get("ReservedConcurrentExecutions")
@@ -163,7 +170,8 @@ class Control:
         """The answer with the moment of this change."""
         latest = lookup.find(target.function.function_name, self.kernel.account_id, target.function.region).function
         latest.last_modified = iso_8601_datetime_with_nanoseconds()
-        kept = {"LastModified": latest.get_configuration()["LastModified"]}
+        configuration = latest.get_configuration()
+        kept = {name: configuration[name] for name in ("LastModified", "RevisionId")}
         answer.body = json.dumps(json.loads(answer.body) | kept).encode()
         return answer
 
@@ -244,6 +252,11 @@ def check_configuration(request: dict[str, Any]) -> None:
     runtime = request.get("Runtime")
     if runtime is not None and not PYTHON_RUNTIME.fullmatch(runtime):
         raise unsupported(f"the runtime {runtime} (Python functions only, on the Python that runs the server)")
+    if (request.get("SnapStart") or {}).get("ApplyOn", "None") != "None":
+        raise unsupported("SnapStart")
+    logging = request.get("LoggingConfig") or {}
+    if logging.get("LogFormat", "Text") != "Text" or logging.get("LogGroup"):
+        raise unsupported("logs in JSON or in a group of one's own (LoggingConfig)")
     for member, what in NOT_OFFLINE.items():
         value = request.get(member)
         if value and (not isinstance(value, dict) or any(value.values())):
@@ -274,6 +287,17 @@ def check_configuration(request: dict[str, Any]) -> None:
                 "Map keys must satisfy constraint: "
                 "[Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]",
             )
+
+
+def named_principal(account_id: str, name: str) -> dict[str, str] | None:
+    """An account or a role as a policy names it; None for services and everybody. Raises AwsError for no role."""
+    if re.fullmatch(r"\d{12}", name):
+        return {"AWS": f"arn:aws:iam::{name}:root"}
+    if not name.startswith("arn:"):
+        return None
+    if f"::{account_id}:role/" in name and find_role(account_id, name) is None:
+        raise invalid("The provided principal was invalid. Please check the principal and try again.")
+    return {"AWS": name}
 
 
 def _name(call: Call) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import uuid
 from typing import Any
 
 from helpers.offline.services.functions import lookup
@@ -30,7 +31,12 @@ def replace(service: FunctionService) -> None:
             configuration["DeadLetterConfig"] = letters
         if match := NANOSECONDS.fullmatch(str(configuration.get("LastModified"))):
             configuration["LastModified"] = f"{match[1]}+0000"
-        return {name: value for name, value in configuration.items() if value is not None}
+        configuration["LoggingConfig"] = {"LogFormat": "Text", "LogGroup": self.logs_group_name}
+        told = {name: value for name, value in configuration.items() if value is not None}
+        kept = {name: value for name, value in told.items() if name != "LastUpdateStatus"}
+        # Another one after every change, and the same over restarts.
+        told["RevisionId"] = str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(kept, sort_keys=True, default=str)))
+        return told
 
     LambdaFunction._invoke_lambda = _invoke_lambda
     LambdaFunction.get_configuration = get_configuration

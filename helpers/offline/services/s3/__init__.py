@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import shutil
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from helpers.offline import damage, fallthrough, uploads
@@ -92,7 +93,10 @@ def install(kernel: Kernel) -> None:
     kernel.ports.objects = ObjectsPort(kernel.account_id, journal)
     kernel.hot("s3", "ListObjects", list_objects, blocking=True)
     kernel.hot("s3", "ListObjectsV2", list_objects, blocking=True)
-    kernel.hot("s3", "GetObject", get_object, blocking=True)
+    kernel.hot("s3", "GetObject", versioned(get_object), blocking=True)
+    for operation in ("HeadObject", "GetObjectTagging", "GetObjectAttributes"):
+        kernel.hot("s3", operation, versioned(fallthrough.ask_moto), blocking=True)
+    kernel.hot("s3", "UploadPartCopy", copy, blocking=True)
     kernel.hot("s3", "UploadPart", upload_part, blocking=True)
     kernel.hot("s3", "CreateBucket", create_bucket, blocking=True)
     kernel.hot("s3", "PutBucketPolicy", put_bucket_policy, blocking=True)
@@ -139,11 +143,29 @@ def install_notifications(kernel: Kernel) -> None:
     notifications.attach()
     kernel.hot("s3", "PutBucketNotificationConfiguration", notifications.put_configuration, blocking=True)
     kernel.hot("s3", "GetBucketNotificationConfiguration", notifications.get_configuration, blocking=True)
-    handlers = {"PutObject": put_object, "CompleteMultipartUpload": complete_multipart_upload}
+    handlers = {"PutObject": put_object, "CompleteMultipartUpload": complete_multipart_upload, "CopyObject": copy}
+    handlers["DeleteObject"] = versioned(fallthrough.ask_moto)
     for operation in (*_KEPT_ONE_BY_ONE, "DeleteObjects", "PutObjectTagging", "DeleteObjectTagging"):
         handler = handlers.get(operation, fallthrough.ask_moto)
         kernel.hot("s3", operation, notifications.telling(handler), blocking=True)
     notifications.courier.install()
+
+
+def versioned(handler: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+    """`handler`, for calls whose version is one."""
+
+    def handle(call: Call) -> Answer:
+        if "versionId=" in call.query:
+            requests.check_version(call)
+        return handler(call)
+
+    return handle
+
+
+def copy(call: Call) -> Answer:
+    """CopyObject and UploadPartCopy."""
+    requests.check_copy(call)
+    return fallthrough.ask_moto(call)
 
 
 def create_bucket(call: Call) -> Answer:

@@ -7,7 +7,11 @@ import hashlib
 import itertools
 import json
 import re
-from urllib.parse import parse_qs
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qs, unquote
 
 from helpers.offline import uploads
 from helpers.offline.kernel import AwsError, Call
@@ -16,6 +20,7 @@ from helpers.offline.kernel import AwsError, Call
 BUCKET_NAME = re.compile(r"(?!xn--|sthree-)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*")
 PART_NUMBER = re.compile(rb"<PartNumber>\s*(\d+)\s*</PartNumber>")
 KEY_LIMIT_BYTES = 1024
+VERSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as they are offline
 
 
 def check_bucket_name(name: str) -> None:
@@ -82,6 +87,72 @@ def check_upload_exists(call: Call) -> None:
             404,
             UploadId=upload_id,
         )
+
+
+def check_version(call: Call) -> None:
+    """The version that a call names: a delete marker is no object, and what S3 never gave out is no version."""
+    wanted = parse_qs(call.query).get("versionId", [""])[0]
+    if not wanted:
+        return
+    if wanted != "null" and VERSION_ID.fullmatch(wanted) is None:
+        raise AwsError(
+            "InvalidArgument",
+            "Invalid version id specified",
+            400,
+            ArgumentName="versionId",
+            ArgumentValue=wanted,
+        )
+    held = [key for key in _versions(call, call.path_parameters) if str(key.version_id) == wanted]
+    if held and not hasattr(held[0], "contentsize") and call.operation == "GetObject":
+        raise AwsError(
+            "MethodNotAllowed",
+            "The specified method is not allowed against this resource.",
+            405,
+            Method=call.method,
+            ResourceType="DeleteMarker",
+        )
+
+
+def check_copy(call: Call) -> None:
+    """The conditions on the source of a copy. Raises AwsError PreconditionFailed."""
+    path, _, query = call.headers.get("x-amz-copy-source", "").lstrip("/").partition("?")
+    bucket, _, key = unquote(path).partition("/")
+    versions = _versions(call, {"Bucket": bucket, "Key": key})
+    wanted = parse_qs(query).get("versionId", [""])[0]
+    held = [one for one in versions if not wanted or str(one.version_id) == wanted]
+    if not held or not hasattr(held[-1], "contentsize"):
+        return  # which is refused as missing
+    etag = held[-1].etag.strip('"')
+    changed = held[-1].last_modified.replace(microsecond=0, tzinfo=UTC)
+    match, none_match = (call.headers.get(f"x-amz-copy-source-if-{name}") for name in ("match", "none-match"))
+    since, unmodified = (_moment(call, name) for name in ("modified-since", "unmodified-since"))
+    failed = ""
+    if match is not None:
+        failed = "" if match.strip('"') in (etag, "*") else "x-amz-copy-source-If-Match"
+    elif unmodified is not None and changed > unmodified:
+        failed = "x-amz-copy-source-If-Unmodified-Since"
+    if none_match is not None and none_match.strip('"') in (etag, "*"):
+        failed = failed or "x-amz-copy-source-If-None-Match"
+    elif none_match is None and since is not None and changed <= since:
+        failed = failed or "x-amz-copy-source-If-Modified-Since"
+    if failed:
+        text = "At least one of the pre-conditions you specified did not hold"
+        raise AwsError("PreconditionFailed", text, 412, Condition=failed)
+
+
+def _moment(call: Call, name: str) -> datetime | None:
+    text = call.headers.get(f"x-amz-copy-source-if-{name}")
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+    except ValueError:
+        return None
+
+
+def _versions(call: Call, place: Mapping[str, str]) -> list[Any]:
+    from moto.s3.models import s3_backends
+
+    bucket = s3_backends[call.account_id]["aws"].buckets.get(place.get("Bucket", ""))
+    return list(bucket.keys.getlist(place.get("Key", ""), [])) if bucket is not None else []
 
 
 def check_bytes(call: Call) -> None:
