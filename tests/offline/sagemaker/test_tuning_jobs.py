@@ -262,22 +262,67 @@ def test_what_cannot_be_searched_is_refused(tuning, changes, text):
     ("changes", "text"),
     [
         ({"HyperParameterTuningJobName": "a" * 33}, "Member must have length less than or equal to 32"),
-        (
-            {
-                "WarmStartConfig": {
-                    "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "a"}],
-                    "WarmStartType": "TransferLearning",
-                }
-            },
-            "does not support WarmStartConfig",
-        ),
         ({"Autotune": {"Mode": "Enabled"}}, "does not support Autotune"),
     ],
-    ids=["name", "warm start", "autotune"],
+    ids=["name", "autotune"],
 )
 def test_what_the_request_itself_may_not_hold_is_refused(tuning, changes, text):
     with pytest.raises(ClientError, match=text):
         tuning.start(tuning.request() | changes)
+
+
+@pytest.fixture
+def warm(tuning):
+    """warm(parent, type, …) -> a Bayesian request for one job that begins where the parent ended."""
+
+    def request(parent, kind="TransferLearning", ranges=None, **config):
+        start = {"ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": parent}], "WarmStartType": kind}
+        ranges = ranges or real("eta", "0.01", "1")
+        return tuning.request("Bayesian", ranges, jobs=1, **config) | {"WarmStartConfig": start}
+
+    return request
+
+
+def test_a_warm_start_begins_where_its_parent_ended(tuning, warm):
+    """The first try of this seed is a rate of 0.14, which is hopeless with five rounds."""
+    cold = tuning.start(tuning.request("Bayesian", real("eta", "0.01", "1"), jobs=5, parallel=1))
+    parent = tuning.ended(cold)
+    first = min(tuning.children(cold), key=lambda child: child["CreationTime"])
+    assert float(first["TunedHyperParameters"]["eta"]) < 0.2
+    for kind in ("TransferLearning", "IdenticalDataAndAlgorithm"):
+        name = tuning.start(warm(cold, kind))
+        done = tuning.ended(name)
+        (child,) = tuning.children(name)
+        assert float(child["TunedHyperParameters"]["eta"]) > 0.3
+        assert done["WarmStartConfig"]["WarmStartType"] == kind
+        if kind == "TransferLearning":
+            assert "OverallBestTrainingJob" not in done
+            continue
+        both = {cold: parent["BestTrainingJob"], name: done["BestTrainingJob"]}
+        best = min(both, key=lambda job: value(both[job]))
+        assert done["OverallBestTrainingJob"] == both[best] | {"TuningJobName": best}
+
+
+def test_what_cannot_be_a_parent_is_refused(tuning, warm, sagemaker):
+    with pytest.raises(ClientError, match="can't find a tuning job named nobody") as error:
+        tuning.start(warm("nobody"))
+    assert error.value.response["Error"]["Code"] == "ResourceNotFound"
+    busy = tuning.start(tuning.request(ranges=real("eta", "0.1", "1"), static={"num_round": "1000000"}, jobs=1))
+    with pytest.raises(ClientError, match=f"parent tuning job {busy} is in status InProgress"):
+        tuning.start(warm(busy))
+    sagemaker.client.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=busy)
+    tuning.ended(busy)
+    objective = {"Type": "Minimize", "MetricName": "validation:mae"}
+    for changes, text in (
+        ({"HyperParameterTuningJobObjective": objective}, "must be the one of the parent"),
+        ({"static": {"num_round": "5", "alpha": "1"}}, "must be, in number, those of the parent"),
+    ):
+        with pytest.raises(ClientError, match=text):
+            tuning.start(warm(busy, **changes))
+    other = warm(busy, "IdenticalDataAndAlgorithm")
+    other["TrainingJobDefinition"]["InputDataConfig"].pop()
+    with pytest.raises(ClientError, match="input data and the training image must be those"):
+        tuning.start(other)
 
 
 PROGRAM = """

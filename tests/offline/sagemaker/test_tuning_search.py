@@ -28,6 +28,18 @@ def test_scalings(scaling, middle):
     assert float(Space(reals("0", "0.99", scaling)).values([0.5])["b"]) == pytest.approx(middle)
 
 
+@pytest.mark.parametrize("scaling", ["Linear", "Auto", "Logarithmic", "ReverseLogarithmic"])
+def test_the_point_of_hyperparameters_is_where_they_came_from(scaling):
+    categories = {"CategoricalParameterRanges": [{"Name": "c", "Values": ["x", "y", "z"]}]}
+    space = Space(reals("0.1", "0.9", scaling) | categories)
+    for coordinate in (0.0, 0.3, 1.0):
+        found = space.point(space.values([coordinate, 0.5]))
+        assert found == pytest.approx([coordinate, 0.5], abs=1e-9)
+    for strange in ({"b": "0.95", "c": "x"}, {"b": "0.5", "c": "w"}, {"b": "much", "c": "x"}, {"c": "x"}):
+        assert space.point(strange) is None
+    assert Space(reals("0.5", "0.5")).point({"b": "0.5"}) == [0.5]
+
+
 @pytest.mark.parametrize(
     ("low", "high", "scaling"),
     [("2", "1", "Linear"), ("0", "1", "Logarithmic"), ("0", "1", "ReverseLogarithmic")],

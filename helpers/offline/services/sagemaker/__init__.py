@@ -21,7 +21,7 @@ OPERATIONS = {
     "CreateHyperParameterTuningJob": Support(
         "real",
         "Random, Grid, Bayesian (Gaussian process of scikit-learn, expected improvement) and Hyperband (asynchronous "
-        "successive halving); early stopping by the median rule; no warm start, autotune, several definitions or "
+        "successive halving); early stopping by the median rule; warm start; no autotune, several definitions or "
         "detection of convergence",
     ),
     "DescribeHyperParameterTuningJob": REAL,

@@ -33,7 +33,7 @@ MAXIMIZED = {
 }
 QUOTAS = {"MaxNumberOfTrainingJobs": 750, "MaxParallelTrainingJobs": 100}
 MOST_HYPERPARAMETERS = 30  # "Every possible value in a categorical hyperparameter counts against this limit"
-UNSUPPORTED = ("WarmStartConfig", "Autotune", "TrainingJobDefinitions")
+UNSUPPORTED = ("Autotune", "TrainingJobDefinitions")
 
 
 def space_of(region: str, request: dict[str, Any]) -> Space:

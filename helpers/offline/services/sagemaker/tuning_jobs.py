@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.offline.kernel import AwsError, Call, Kernel
-from helpers.offline.services.sagemaker import job_events, training_checks, tuning_checks
+from helpers.offline.services.sagemaker import job_events, training_checks, tuning_checks, tuning_warm_start
 from helpers.offline.services.sagemaker.job_run import JobRun
 from helpers.offline.services.sagemaker.records import TrainingJob, TuningJob
 from helpers.offline.services.sagemaker.store import Store, invalid, page
@@ -62,6 +62,7 @@ class TuningJobs:
         name = request["HyperParameterTuningJobName"]
         self._refuse_taken(call.region, name)
         space = tuning_checks.space_of(call.region, request)
+        tuning_warm_start.check(self.store, call.region, request)
         arn = self.store.arn(call.region, "hyper-parameter-tuning-job", name)
         kept = {key: value for key, value in request.items() if key != "Tags"}
         job = TuningJob(arn, name, call.region, kept, list(request.get("Tags", [])))
@@ -97,7 +98,9 @@ class TuningJobs:
     def describe(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         job = self._find(call, request)
         with self.store.lock:
-            return description(job, self._children(job))
+            children = self._children(job)
+            best_of_all = tuning_warm_start.overall_best(self.store, job, children)
+            return description(job, children) | ({"OverallBestTrainingJob": best_of_all} if best_of_all else {})
 
     def list(self, call: Call, request: dict[str, Any]) -> dict[str, Any]:
         return page(
@@ -187,6 +190,7 @@ class TuningJobs:
         points: dict[str, list[float]] = {}
         runs: dict[str, JobRun] = {}
         rule, seen, is_exhausted = _rule(job), Seen(), False
+        known = tuning_warm_start.known(self.store, job, search.space)
         while not self.kernel.stopping.wait(0.05):
             children = self._children(job)
             running = [child for child in children if child.status not in ENDED]
@@ -200,7 +204,7 @@ class TuningJobs:
                 if not running:
                     return
             elif len(running) < most:
-                point = search.next(len(job.children), self._outcomes(job, points))
+                point = search.next(len(job.children), known + self._outcomes(job, points))
                 if point is None:
                     is_exhausted = True
                 elif job.status != "Stopping":  # meanwhile

@@ -8,6 +8,7 @@ import math
 import random
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -51,6 +52,18 @@ class Space:
             found[entry["Name"]] = choices[min(int(coordinate * len(choices)), len(choices) - 1)]
         return found
 
+    def point(self, values: Mapping[str, str]) -> list[float] | None:
+        """Where these hyperparameters are; None where one is missing, no number, or outside its range."""
+        coordinates: list[float | None] = []
+        try:
+            coordinates += [_coordinate(float(values[entry["Name"]]), entry) for entry, _ in self.numbers]
+        except (KeyError, ValueError):
+            return None
+        for entry in self.categories:
+            choices, value = entry["Values"], values.get(entry["Name"])
+            coordinates.append((choices.index(value) + 0.5) / len(choices) if value in choices else None)
+        return None if None in coordinates else coordinates  # type: ignore[return-value]
+
     def grid(self) -> list[list[float]]:
         """Raises AwsError where a range is not categorical."""
         if self.numbers:
@@ -69,6 +82,22 @@ def _scaled(coordinate: float, entry: dict[str, str]) -> float:
         case _:
             value = low + coordinate * (high - low)
     return min(max(value, low), high)
+
+
+def _coordinate(value: float, entry: dict[str, str]) -> float | None:
+    """The inverse of `_scaled`; None outside the range."""
+    low, high = float(entry["MinValue"]), float(entry["MaxValue"])
+    if not low <= value <= high:
+        return None
+    if low == high:
+        return 0.5
+    match entry.get("ScalingType", "Auto"):
+        case "Logarithmic":
+            return math.log(value / low) / math.log(high / low)
+        case "ReverseLogarithmic":
+            return math.log((1 - value) / (1 - low)) / math.log((1 - high) / (1 - low))
+        case _:
+            return (value - low) / (high - low)
 
 
 class Search:

@@ -127,6 +127,17 @@ table = tuner.analytics().dataframe().sort_values("FinalObjectiveValue")
 show(status=tuner.describe().hyper_parameter_tuning_job_status, best=tuner.best_training_job(), rows=len(table),
      columns=sorted(table.columns), first=table["TrainingJobName"].iloc[0],
      rates=[float(value) for value in table["learning_rate"]], ranges=sorted(tuner.analytics().tuning_ranges))
+later = tuner.transfer_learning_tuner()
+later.max_jobs = 1
+later.tune(inputs=data, job_name=f"{name}-w", wait=False)
+later.latest_tuning_job.wait(poll=1)
+warm = later.describe().warm_start_config
+show(later=later.describe().hyper_parameter_tuning_job_status, warm=warm.warm_start_type,
+     parents=[one.hyper_parameter_tuning_job_name for one in warm.parent_hyper_parameter_tuning_jobs])
+from sagemaker.core.analytics import TrainingJobAnalytics
+curve = TrainingJobAnalytics(tuner.best_training_job(), metric_names=["validation:mse"],
+                             sagemaker_session=Session(default_bucket=bucket)).dataframe()
+show(curve=len(curve), columns_of_curve=sorted(curve.columns))
 try:
     HyperparameterTuner(
         model_trainer=trainer(image, num_round=3), objective_metric_name="validation:rmse", objective_type="Maximize",
@@ -189,11 +200,13 @@ def test_a_trainer_with_everything_around_it(run, sagemaker):
 
 
 def test_a_tuner_of_linear_learner_and_its_table(run, sagemaker):
-    _, found = run(TUNER)
+    name, found = run(TUNER)
     assert found["status"] == "Completed" and found["rows"] == 4 and found["best"] == found["first"]
     assert {"learning_rate", "mini_batch_size", "use_bias", "TrainingElapsedTimeSeconds"} <= set(found["columns"])
     assert all(0.001 <= rate <= 0.3 for rate in found["rates"])
     assert found["ranges"] == ["learning_rate", "mini_batch_size", "use_bias"]
+    assert (found["later"], found["warm"], found["parents"]) == ("Completed", "TransferLearning", [name])
+    assert found["curve"] >= 1 and found["columns_of_curve"] == ["metric_name", "timestamp", "value"]
     image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
     assert (
         "The objective metric type, [Maximize], that you specified for objective metric, [validation:rmse], isn't "
