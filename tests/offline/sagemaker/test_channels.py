@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import threading
 
 import pytest
 
@@ -107,11 +108,43 @@ def test_a_volume_bounds_what_is_unpacked_and_what_is_copied(tmp_path):
 def test_a_copy_has_all_of_the_bytes_on_any_file_system(tmp_path, monkeypatch):
     source = tmp_path / "source"
     source.write_bytes(os.urandom(3_000_000))
-    module.copy(source, tmp_path / "one")
+    room = module.Room(tmp_path)
+    module.copy(source, tmp_path / "one", room)
 
     def refuse(*_):
         raise OSError(18, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
-    module.copy(source, tmp_path / "two")
+    module.copy(source, tmp_path / "two", room)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() == source.read_bytes()
+
+
+def test_a_stop_ends_a_download_at_once(tmp_path, monkeypatch):
+    """Within a file too: a large one takes minutes on a slow disk."""
+    source, packed, stopping = tmp_path / "source", tmp_path / "source.gz", threading.Event()
+    source.write_bytes(bytes(8 << 20))
+    packed.write_bytes(gzip.compress(bytes(8 << 20)))
+    room = module.Room(tmp_path, stopping=stopping)
+    monkeypatch.setattr(module, "STEP_BYTES", 1 << 20)
+    module.copy(source, tmp_path / "whole", room)
+    stopping.set()
+    for act in (lambda: module.copy(source, tmp_path / "a", room), lambda: module.unpack(packed, tmp_path / "b", room)):
+        with pytest.raises(module.Interrupted):
+            act()
+    assert (tmp_path / "a").stat().st_size <= 1 << 20 and (tmp_path / "whole").stat().st_size == 8 << 20
+
+
+def test_a_job_that_is_stopped_while_its_data_come_is_stopped(sagemaker, unique, eventually):
+    """Many objects, so that the download takes a while; it may have ended before the stop comes."""
+    prefix = unique("many")
+    for number in range(300):
+        uri = sagemaker.put(f"{prefix}/{number}.csv", b"1,2,3\n")
+    request = sagemaker.request({"train": uri}, {"num_round": "1000000"})
+    sagemaker.client.create_training_job(**request)
+    name = request["TrainingJobName"]
+    described = sagemaker.client.describe_training_job
+    eventually(lambda: described(TrainingJobName=name)["SecondaryStatus"] != "Starting", 60)
+    sagemaker.client.stop_training_job(TrainingJobName=name)
+    job = sagemaker.wait(name)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    assert [step["Status"] for step in job["SecondaryStatusTransitions"]][-2:] == ["Stopping", "Stopped"]

@@ -68,3 +68,22 @@ def test_a_killed_server_serves_again_and_says_what_became_of_its_jobs(lonely, s
     assert {base64.b64decode(data).decode() for data in captured} == {f"{number},7" for number in range(20)}
     _, still_alive = psutil.wait_procs(children, timeout=10)
     assert still_alive == []
+
+
+def test_a_job_that_was_told_to_stop_is_stopped_after_a_restart(lonely, start_offline, eventually):
+    uri = lonely.put("train/a.csv", b"\n".join(b"%d,%d" % (2 * a, a) for a in range(30)))
+    request = lonely.request({"train": uri}, {"num_round": "1000000"})
+    lonely.client.create_training_job(**request)
+    name, directory = request["TrainingJobName"], lonely.offline.directory
+    eventually(lambda: lonely.client.describe_training_job(TrainingJobName=name)["SecondaryStatus"] == "Training", 60)
+    server = process.server_process(directory, process.read_state(directory))
+    (child,) = eventually(lambda: [child for child in server.children(recursive=True) if name in child.cwd()])
+    child.suspend()  # so that it does not end by itself
+    lonely.client.stop_training_job(TrainingJobName=name)
+    server.kill()
+    server.wait(10)
+    child.kill()
+    again = type(lonely)(start_offline(directory), lonely.bucket, lonely.role)
+    job = again.client.describe_training_job(TrainingJobName=name)
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped" and "FailureReason" not in job
+    assert [step["Status"] for step in job["SecondaryStatusTransitions"]][-2:] == ["Stopping", "Stopped"]

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from helpers.offline.services.sagemaker.store import invalid
 
 FULL = "Insufficient disk space"
 KEPT_FREE_BYTES = 256 << 20  # of this machine's disk, so that S3 and the others can still write
-CHUNK_BYTES, LARGEST_STEP_BYTES = 1 << 20, 1 << 30
+CHUNK_BYTES, STEP_BYTES = 1 << 20, 64 << 20
 S3_HOST = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
 CANNOT_COPY_RANGES = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 
@@ -126,25 +127,38 @@ def refuse_half_a_name(kernel: Kernel, source: dict[str, Any]) -> None:
         )
 
 
-class Room:
-    """What is left of a host's ML storage volume, and of the disk that it really is."""
+class Interrupted(Exception):
+    """The job was told to stop while its data came."""
 
-    def __init__(self, folder: Path, volume_bytes: float = float("inf")) -> None:
+
+class Room:
+    """What is left of a host's ML storage volume, and of the disk that it really is; `stopping` ends what fills it."""
+
+    def __init__(
+        self, folder: Path, volume_bytes: float = float("inf"), stopping: threading.Event | None = None
+    ) -> None:
         self.folder = folder
         self.left = volume_bytes
+        self.stopping = stopping
 
     def take(self, size: int) -> None:
         """Raises OSError ENOSPC in SageMaker's words where the volume, or this machine's disk, has no such room."""
+        self.go_on()
         self.left -= size
         disk = shutil.disk_usage(self.folder)
         if self.left < 0 or size > disk.free - min(KEPT_FREE_BYTES, disk.total // 20):
             raise OSError(errno.ENOSPC, FULL)
 
+    def go_on(self) -> None:
+        """Raises Interrupted."""
+        if self.stopping is not None and self.stopping.is_set():
+            raise Interrupted
+
 
 def download(kernel: Kernel, channel: dict[str, Any], folder: Path, room: Room, host: int, hosts: int) -> None:
     """Puts a host's share of the channel into `folder`: copies, so that nothing a job does reaches S3's own files.
 
-    Raises AwsError or OSError.
+    Raises AwsError, OSError or Interrupted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     is_sharded = channel["DataSource"]["S3DataSource"].get("S3DataDistributionType") == "ShardedByS3Key"
@@ -158,7 +172,7 @@ def download(kernel: Kernel, channel: dict[str, Any], folder: Path, room: Room, 
             unpack(path, target.with_name(target.name.removesuffix(".gz")), room)
         else:
             room.take(path.stat().st_size)
-            copy(path, target)
+            copy(path, target, room)
 
 
 def share(first: Path, folder: Path, room: Room) -> None:
@@ -177,18 +191,23 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
 
 
-def copy(source: Path, target: Path) -> None:
-    """Of its own bytes; file systems that can (Btrfs, XFS) share them until one side is written. Raises OSError."""
-    if hasattr(os, "copy_file_range"):
-        with source.open("rb") as read, target.open("wb") as written:
+def copy(source: Path, target: Path, room: Room) -> None:
+    """Of its own bytes; file systems that can (Btrfs, XFS) share them until one side is written.
+
+    Raises OSError or Interrupted.
+    """
+    with source.open("rb") as read, target.open("wb") as written:
+        if hasattr(os, "copy_file_range"):
             try:
-                while os.copy_file_range(read.fileno(), written.fileno(), LARGEST_STEP_BYTES):
-                    continue
+                while os.copy_file_range(read.fileno(), written.fileno(), STEP_BYTES):
+                    room.go_on()
                 return
             except OSError as error:
                 if error.errno not in CANNOT_COPY_RANGES:
                     raise
-    shutil.copyfile(source, target)
+        while chunk := read.read(CHUNK_BYTES):
+            room.go_on()
+            written.write(chunk)
 
 
 def unpack(source: Path, target: Path, room: Room) -> None:

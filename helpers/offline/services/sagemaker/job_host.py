@@ -38,8 +38,11 @@ class JobHost:
         self.utilization: Utilization | None = None
         self._last_line = ""
 
-    def prepare(self) -> None:
-        """Downloads the host's share of the channels and writes what the algorithm reads. Raises AwsError, OSError."""
+    def prepare(self, stopping: threading.Event) -> None:
+        """Downloads the host's share of the channels and writes what the algorithm reads.
+
+        Raises AwsError, OSError, or channels.Interrupted when `stopping` is set meanwhile.
+        """
         request = self.job.request
         config = self.directory / "input" / "config"
         for folder in (config, self.directory / "model", self.directory / "output" / "data"):
@@ -48,10 +51,10 @@ class JobHost:
         count = request["ResourceConfig"]["InstanceCount"]
         mode = request["AlgorithmSpecification"].get("TrainingInputMode", "File")
         volume_gb = request["ResourceConfig"].get("VolumeSizeInGB") or DEFAULT_VOLUME_GB
-        volume = channels.Room(self.directory, volume_gb << 30)
+        volume, stream = (channels.Room(self.directory, most, stopping) for most in (volume_gb << 30, float("inf")))
         for channel in given:
             is_streamed = channel.get("InputMode", mode) == "FastFile"
-            self._download(channel, channels.Room(self.directory) if is_streamed else volume, is_streamed)
+            self._download(channel, stream if is_streamed else volume, is_streamed)
         image = images.built_in(request["AlgorithmSpecification"]["TrainingImage"])
         assert image is not None
         documents = {

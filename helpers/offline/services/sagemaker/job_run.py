@@ -132,9 +132,11 @@ class JobRun:
             for channel in self.job.request.get("InputDataConfig", []):
                 self._ask_role_for(channel)
             for host in self.hosts:
-                host.prepare()
+                host.prepare(self.stopping)
                 if "CheckpointConfig" in self.job.request:
                     job_checkpoints.download(self.kernel, self.job, host.directory / "checkpoints")
+        except channels.Interrupted:
+            raise JobStopped from None
         except (AwsError, OSError, ValueError) as error:
             raise JobFailed(f"ClientError: Data download failed:{_words(error)}") from None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -141,11 +140,13 @@ class TrainingJobs:
         shutil.rmtree(self.kernel.workspace.dir / "sagemaker" / "jobs", ignore_errors=True)
         for region in self.store.regions():
             for job in self.store.training_jobs(region).values():
-                if job.status in ("InProgress", "Stopping"):
-                    enter(job, "Failed", INTERRUPTED)
-                    job.transitions[-1]["EndTime"] = job.transitions[-1]["StartTime"]
-                    job.status, job.failure, job.ended = "Failed", INTERRUPTED, time.time()
-                    self._tell(job)
+                if job.status not in ("InProgress", "Stopping"):
+                    continue
+                status, failure = ("Stopped", None) if job.status == "Stopping" else ("Failed", INTERRUPTED)
+                job.ended = enter(job, status, failure)
+                job.transitions[-1]["EndTime"] = job.transitions[-1]["StartTime"]
+                job.status, job.failure = status, failure
+                self._tell(job)
         self.store.changed()
 
     def end(self) -> None:

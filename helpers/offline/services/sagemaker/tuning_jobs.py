@@ -157,7 +157,9 @@ class TuningJobs:
     def recover(self) -> None:
         for region in self.store.regions():
             for job in self.store.tuning_jobs(region).values():
-                if job.status in ("InProgress", "Stopping"):
+                if job.status == "Stopping":
+                    self._end(job, "Stopped")
+                elif job.status == "InProgress":
                     self._end(job, "Failed", "The offline AWS ended while this tuning job was running.")
 
     def _run(self, job: TuningJob, search: Search) -> None:

@@ -114,21 +114,27 @@ def trainer(image, **hyperparameters):
         output_data_config=OutputDataConfig(s3_output_path=f"s3://{bucket}/tuner"), hyperparameters=hyperparameters)
 data = [InputData(channel_name="train", data_source=train, content_type="text/csv"),
         InputData(channel_name="validation", data_source=validation, content_type="text/csv")]
+def ranges():
+    return {"learning_rate": ContinuousParameter(0.001, 0.3, scaling_type="Logarithmic"),
+            "mini_batch_size": IntegerParameter(100, 500), "use_bias": CategoricalParameter(["true", "false"])}
 linear = image_uris.retrieve("linear-learner", "us-east-1")
 tuner = HyperparameterTuner(
     model_trainer=trainer(linear, predictor_type="regressor", epochs=3), objective_metric_name="validation:mse",
     objective_type="Minimize", max_jobs=4, max_parallel_jobs=2, strategy="Random", random_seed=3,
-    hyperparameter_ranges={"learning_rate": ContinuousParameter(0.001, 0.3, scaling_type="Logarithmic"),
-                           "mini_batch_size": IntegerParameter(100, 500),
-                           "use_bias": CategoricalParameter(["true", "false"])})
+    hyperparameter_ranges=ranges())
 tuner.tune(inputs=data, job_name=name, wait=False)
 tuner.latest_tuning_job.wait(poll=1)
 table = tuner.analytics().dataframe().sort_values("FinalObjectiveValue")
 show(status=tuner.describe().hyper_parameter_tuning_job_status, best=tuner.best_training_job(), rows=len(table),
      columns=sorted(table.columns), first=table["TrainingJobName"].iloc[0],
      rates=[float(value) for value in table["learning_rate"]], ranges=sorted(tuner.analytics().tuning_ranges))
-later = tuner.transfer_learning_tuner()
-later.max_jobs = 1
+from sagemaker.core.shapes import HyperParameterTuningJobWarmStartConfig, ParentHyperParameterTuningJob
+parent = ParentHyperParameterTuningJob(hyper_parameter_tuning_job_name=name)
+later = HyperparameterTuner(
+    model_trainer=trainer(linear, predictor_type="regressor", epochs=3), objective_metric_name="validation:mse",
+    objective_type="Minimize", max_jobs=1, max_parallel_jobs=1, hyperparameter_ranges=ranges(),
+    warm_start_config=HyperParameterTuningJobWarmStartConfig(
+        warm_start_type="TransferLearning", parent_hyper_parameter_tuning_jobs=[parent]))
 later.tune(inputs=data, job_name=f"{name}-w", wait=False)
 later.latest_tuning_job.wait(poll=1)
 warm = later.describe().warm_start_config
