@@ -225,6 +225,7 @@ def test_a_job_that_is_made_between_two_pages_shows_none_twice(sagemaker, channe
 def test_times_and_other_filters_of_a_list(sagemaker, five):
     described = [sagemaker.client.describe_training_job(TrainingJobName=name) for name in five]
     middle = described[2]["CreationTime"]
+    assert all(job["CreationTime"].microsecond % 1000 == 0 for job in described)
     assert listed(sagemaker, CreationTimeAfter=middle)[0] == [five[4], five[3]]
     assert listed(sagemaker, CreationTimeBefore=middle)[0] == [five[1], five[0]]
     assert listed(sagemaker, LastModifiedTimeAfter=described[3]["LastModifiedTime"])[0] == [five[4]]

@@ -223,7 +223,7 @@ HYPERBAND = {"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 9, "M
     ("changes", "text"),
     [
         pytest.param({"ranges": BOOSTERS}, "booster cannot be tuned", id="not tunable"),
-        pytest.param({"ranges": whole("eta", "0", "1")}, "eta does not belong to IntegerParameterRanges", id="kind"),
+        pytest.param({"ranges": real("max_depth", "1", "6")}, "max_depth does not belong to Continuous", id="kind"),
         pytest.param({"ranges": real("eta", "0", "2")}, r"MaxValue 2.0 of .* eta is not in \[0, 1\]", id="bounds"),
         pytest.param({"ranges": real("eta", "a", "1")}, "MinValue .* eta is no float: 'a'", id="no number"),
         pytest.param({"ranges": whole("num_round", "1", "9")}, "num_round is both static and tuned", id="static"),

@@ -183,6 +183,17 @@ def test_early_stopping_cuts_the_model_to_its_best_round(boosted, given):
     assert float(model.attr("best_score")) == pytest.approx(min(values), abs=1e-5)
 
 
+@pytest.mark.parametrize(("version", "code"), [("3.2-0", 1), ("1.7-1", 0)])
+def test_a_model_of_the_old_reg_linear_is_cut_where_its_image_could(boosted, version, code):
+    """xgboost 3 takes the old name, trains, and cannot cut the model; the older images' xgboost could."""
+    job = boosted(OVERFITS | {"objective": "reg:linear", "eval_metric": "rmse"}, image_version=version)
+    assert job.code == code, job.failure
+    if code:
+        assert "`save_best` is not applicable to the current booster" in job.failure
+    else:
+        assert booster(job.model["xgboost-model"]).num_boosted_rounds() < 200
+
+
 def test_a_metric_to_maximize_stops_when_it_falls(boosted):
     job = boosted(OVERFITS | OBJECTIVE["binary"] | {"eval_metric": "auc"}, "binary")
     values = [line["validation-auc"] for line in rounds(job.log)]

@@ -15,7 +15,7 @@ from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.sagemaker import channels, images, job_checkpoints, job_files, job_metrics, roles
 from helpers.offline.services.sagemaker.job_host import JobHost
 from helpers.offline.services.sagemaker.job_processes import JobProcesses
-from helpers.offline.services.sagemaker.records import TrainingJob
+from helpers.offline.services.sagemaker.records import TrainingJob, now
 
 LONGEST_REASON = 1024
 MESSAGES = {
@@ -120,9 +120,9 @@ class JobRun:
         with self.lock:
             if self.job.status == "Stopping":
                 raise JobStopped
-            now = enter(self.job, secondary)
+            moment = enter(self.job, secondary)
         self.changed(self.job)
-        return now
+        return moment
 
     # --- Before -------------------------------------------------------------------------------------------------------
 
@@ -276,10 +276,10 @@ def _reason(code: int, text: str) -> str:
 
 def enter(job: TrainingJob, secondary: str, message: str | None = None) -> float:
     """The job's secondary status changes; when."""
-    now = time.time()
+    moment = now()
     if job.transitions and "EndTime" not in job.transitions[-1]:
-        job.transitions[-1]["EndTime"] = now
-    job.transitions.append({"Status": secondary, "StartTime": now, "StatusMessage": message or MESSAGES[secondary]})
+        job.transitions[-1]["EndTime"] = moment
+    job.transitions.append({"Status": secondary, "StartTime": moment, "StatusMessage": message or MESSAGES[secondary]})
     job.secondary = secondary
-    job.modified = now
-    return now
+    job.modified = moment
+    return moment

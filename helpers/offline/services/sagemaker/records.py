@@ -13,12 +13,17 @@ from typing import Any
 Tags = list[dict[str, str]]
 
 
+def now() -> float:
+    """In milliseconds, as AWS keeps and shows times: what a client reads and gives back is the same moment."""
+    return round(time.time(), 3)
+
+
 @dataclass(slots=True)
 class Model:
     arn: str
     request: dict[str, Any]
     tags: Tags
-    created: float = field(default_factory=time.time)
+    created: float = field(default_factory=now)
 
 
 @dataclass(slots=True)
@@ -26,7 +31,7 @@ class EndpointConfig:
     arn: str
     request: dict[str, Any]
     tags: Tags
-    created: float = field(default_factory=time.time)
+    created: float = field(default_factory=now)
 
 
 @dataclass(slots=True)
@@ -61,8 +66,8 @@ class Endpoint:
     failure: str | None = None
     last_deployment: dict[str, Any] | None = None
     deployed: dict[tuple[str, str], Any] = field(default_factory=dict)  # (kind, name) -> its record
-    created: float = field(default_factory=time.time)
-    modified: float = field(default_factory=time.time)
+    created: float = field(default_factory=now)
+    modified: float = field(default_factory=now)
 
 
 @dataclass(slots=True)
@@ -83,8 +88,8 @@ class TrainingJob:
     ended: float | None = None
     tuning_arn: str | None = None
     tuned: dict[str, str] = field(default_factory=dict)
-    created: float = field(default_factory=time.time)
-    modified: float = field(default_factory=time.time)
+    created: float = field(default_factory=now)
+    modified: float = field(default_factory=now)
 
 
 @dataclass(slots=True)
@@ -98,5 +103,5 @@ class TuningJob:
     children: list[str] = field(default_factory=list)
     failure: str | None = None
     ended: float | None = None
-    created: float = field(default_factory=time.time)
-    modified: float = field(default_factory=time.time)
+    created: float = field(default_factory=now)
+    modified: float = field(default_factory=now)

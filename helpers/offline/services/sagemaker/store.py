@@ -118,8 +118,8 @@ def page(
     found = [item for item in items if contains in name(item).lower()]
     for label, time_of in times.items():
         after, before = request.get(f"{label}After"), request.get(f"{label}Before")
-        found = [item for item in found if (after is None or time_of(item) > after)]
-        found = [item for item in found if (before is None or time_of(item) < before)]
+        found = [item for item in found if (after is None or _ms(time_of(item)) > _ms(after))]
+        found = [item for item in found if (before is None or _ms(time_of(item)) < _ms(before))]
     wanted = request.get("StatusEquals")
     status_last = status_last and "MaxResults" in request
     if wanted and not status_last:
@@ -143,6 +143,10 @@ def page(
         shown = [item for item in shown if item.status == wanted]
     answer: dict[str, Any] = {answer_name: [summary(item) for item in shown]}
     return answer | {"NextToken": token} if token else answer
+
+
+def _ms(moment: float) -> int:
+    return round(moment * 1000)
 
 
 def _token(place: tuple[Any, str]) -> str:

@@ -117,7 +117,7 @@ def _check_ranges(algorithm: str, ranges: dict[str, Any], static: dict[str, str]
             raise invalid(f"The hyperparameter {name} is both static and tuned.")
     for kind in (_WHOLE, _REAL):
         for entry in ranges.get(kind, ()):
-            if known[entry["Name"]] != kind:
+            if known[entry["Name"]] not in (kind, _REAL):  # whole numbers are real ones too
                 raise invalid(f"The hyperparameter {entry['Name']} does not belong to {kind}.")
             _check_bounds(algorithm, entry, int if kind == _WHOLE else float)
 

@@ -15,7 +15,7 @@ from typing import Any
 from helpers.offline.kernel import AwsError, Call, Kernel
 from helpers.offline.services.sagemaker import job_events, training_checks, tuning_checks, tuning_warm_start
 from helpers.offline.services.sagemaker.job_run import JobRun
-from helpers.offline.services.sagemaker.records import TrainingJob, TuningJob
+from helpers.offline.services.sagemaker.records import TrainingJob, TuningJob, now
 from helpers.offline.services.sagemaker.store import Store, invalid, page
 from helpers.offline.services.sagemaker.training_jobs import TrainingJobs
 from helpers.offline.services.sagemaker.tuning_descriptions import (
@@ -309,12 +309,12 @@ class TuningJobs:
         with self.store.lock:
             if job.status == "Stopping" and status == "Completed":
                 status = "Stopped"
-            job.status, job.failure, job.ended = status, failure, time.time()
+            job.status, job.failure, job.ended = status, failure, now()
         self._changed(job)
         self._tell(job)
 
     def _changed(self, job: TuningJob) -> None:
-        job.modified = time.time()
+        job.modified = now()
         self.store.changed()
 
     def _tell(self, job: TuningJob) -> None:

@@ -125,3 +125,48 @@ def test_the_best_model_is_deployed_and_a_child_is_a_training_job_like_any(sagem
     _, low = sagemaker.ask(endpoint, "-2,0,0,0,0")
     _, high = sagemaker.ask(endpoint, "2,1,1,0,0")
     assert 0 <= float(low) < float(high) <= 1
+
+
+def test_whole_numbers_for_a_real_hyperparameter_as_the_housing_notebook_has_them(sagemaker, channels, unique):
+    """A well-known course searches min_child_weight among integers."""
+    client, name = sagemaker.client, unique("boston")
+    image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+    both = {key: channels[key] for key in ("train", "validation")}
+    given = sagemaker.request(both, {}, content_type="csv", image=image)
+    kept = ("AlgorithmSpecification", "RoleArn", "InputDataConfig", "OutputDataConfig", "ResourceConfig")
+    ranges = {
+        "CategoricalParameterRanges": [],
+        "ContinuousParameterRanges": [
+            {"Name": "eta", "MinValue": "0.05", "MaxValue": "0.5"},
+            {"Name": "subsample", "MinValue": "0.5", "MaxValue": "0.9"},
+            {"Name": "gamma", "MinValue": "0", "MaxValue": "10"},
+        ],
+        "IntegerParameterRanges": [
+            {"Name": "max_depth", "MinValue": "3", "MaxValue": "12"},
+            {"Name": "min_child_weight", "MinValue": "2", "MaxValue": "8"},
+        ],
+    }
+    static = {"objective": "reg:linear", "early_stopping_rounds": "10", "num_round": "20", "eval_metric": "rmse"}
+    client.create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name,
+        HyperParameterTuningJobConfig={
+            "Strategy": "Bayesian",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:rmse"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 3, "MaxParallelTrainingJobs": 3},
+            "ParameterRanges": ranges,
+        },
+        TrainingJobDefinition={key: given[key] for key in (*kept, "StoppingCondition")}
+        | {"StaticHyperParameters": static},
+    )
+    deadline = time.monotonic() + 180
+    while True:
+        job = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        if job["HyperParameterTuningJobStatus"] != "InProgress":
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    children = client.list_training_jobs_for_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    reasons = [child.get("FailureReason") for child in children["TrainingJobSummaries"]]
+    assert job["TrainingJobStatusCounters"]["Completed"] == 3, (job.get("FailureReason"), reasons)
+    tuned = job["BestTrainingJob"]["TunedHyperParameters"]
+    assert tuned["min_child_weight"] in {str(number) for number in range(2, 9)}

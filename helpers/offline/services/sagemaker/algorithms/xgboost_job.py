@@ -68,6 +68,8 @@ def train(job: JobDirectory) -> None:
             "Some configurations unsuitable for Dask GPU training were found: the instance type has no GPU, and the "
             "offline AWS has none at all."
         )
+    if given.get("objective") == "reg:linear" and not job.resources.get("image_version", "3").startswith("3"):
+        given["objective"] = "reg:squarederror"  # the same; xgboost 3 cannot cut a model of the old name to its best
     if "updater" in given:
         given["updater"] = ",".join(given["updater"])
     threads = given.setdefault("nthread", job.resources["threads"])
