@@ -188,6 +188,7 @@ BODIES = {  # what is sent -> status and words of the container
     "quoted numbers": ('"5","5","5"', "text/csv", 415, "could not convert string to float"),
     "the target left in": ("55,5,5,5", "text/csv", 400, "Number of columns does not match number of features"),
     "a data frame's index left in": ("0,5,5,5\n1,5,5,5", "text/csv", 400, "Number of columns does not match"),
+    "a column beyond all others": ("0 2000000000:1", "text/libsvm", 400, "Number of columns does not match"),
     "JSON": ('{"instances": [[5, 5, 5]]}', "application/json", 415,
              "application/json is not an accepted ContentType: csv, libsvm, parquet, recordio-protobuf, text/csv, "
              "text/libsvm, text/x-libsvm, application/x-parquet, application/x-recordio-protobuf."),
