@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         told = "Stopped, with all that this run had started. The next run begins anew; nothing has to be mended."
-        console.print(told, style="yellow")
+        console.print(told, style="yellow", soft_wrap=True)
         return 130
     print_summary(console, runs, out)
     return 1 if any(run.failure for run in runs) else 0

@@ -36,9 +36,19 @@ class LabRun:
     failure: Failure | None = None
 
 
+class _Client(NotebookClient):
+    """Says when it begins to wait for its kernel: from then on a signal is for the runner to handle."""
+
+    def waits(self) -> None: ...
+
+    async def async_start_new_kernel_client(self) -> object:
+        self.waits()
+        return await super().async_start_new_kernel_client()
+
+
 def start_kernel(lab: Lab) -> NotebookClient:
     """Begin to start the kernel that `execute` will run `lab` in: what else there is to do meanwhile costs no time."""
-    client = NotebookClient(
+    client = _Client(
         nbformat.read(lab.path, as_version=4),
         timeout=CELL_TIMEOUT_S,
         kernel_name="python3",
@@ -47,13 +57,18 @@ def start_kernel(lab: Lab) -> NotebookClient:
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # its remark on unencrypted loopback is for other networks
     )
     client.create_kernel_manager()
-    client.start_new_kernel()
+    try:
+        client.start_new_kernel()
+    except BaseException:
+        abandon(client)
+        raise
     return client
 
 
 def abandon(client: NotebookClient) -> None:
     """End a kernel that was started for `execute` and is not needed after all."""
-    run_sync(client.km.shutdown_kernel)(now=True)
+    if client.km is not None and client.km.has_kernel:
+        run_sync(client.km.shutdown_kernel)(now=True)
 
 
 def execute(lab: Lab, on_cell: Callable[[int, int], None], client: NotebookClient | None = None) -> LabRun:
@@ -92,7 +107,7 @@ def execute(lab: Lab, on_cell: Callable[[int, int], None], client: NotebookClien
             stopped = True
             task.cancel()
 
-    def watch_for_the_end(notebook: nbformat.NotebookNode) -> None:
+    def watch_for_the_end() -> None:
         # nbclient's own handlers end the kernel and let the run go on, until it fails for the want of one.
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -101,7 +116,7 @@ def execute(lab: Lab, on_cell: Callable[[int, int], None], client: NotebookClien
             except (RuntimeError, NotImplementedError):  # not in the main thread; Windows
                 return
 
-    client.on_notebook_start = watch_for_the_end
+    client.waits = watch_for_the_end
     client.on_cell_start = starting
     failure = None
     try:
@@ -112,6 +127,7 @@ def execute(lab: Lab, on_cell: Callable[[int, int], None], client: NotebookClien
         failure = failure_in(notebook, code_cells, current, f"The cell was still running after {CELL_TIMEOUT_S} s.")
     except (DeadKernelError, asyncio.CancelledError):  # nbclient takes a cancelled cell for a dead kernel
         if stopped:
+            abandon(client)
             raise KeyboardInterrupt from None
         failure = failure_in(notebook, code_cells, current, "The kernel died: often, the machine ran out of memory.")
     return LabRun(lab, notebook, len(code_cells), time.monotonic() - started, failure)

@@ -1,12 +1,16 @@
 """The runner executes a notebook as a learner would, and says where and why it stopped."""
 
+import asyncio
+import os
 import re
+import signal
 import subprocess
 import sys
 
 import nbformat
 import psutil
 import pytest
+from nbclient import NotebookClient
 
 from helpers.runner import diagrams, workspace
 from helpers.runner.execute import abandon, execute, start_kernel
@@ -51,6 +55,20 @@ def test_a_run_that_is_stopped_ends_its_kernel_and_is_no_failure_of_the_lab(tmp_
     with pytest.raises(KeyboardInterrupt):
         execute(lab_with(tmp_path, code(source)), lambda number, total: None)
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def test_a_run_that_is_stopped_while_its_kernel_starts_is_no_failure_of_the_lab(tmp_path, monkeypatch):
+    started = []
+
+    async def slow_to_answer(client):
+        started.append(psutil.Process(client.km.provisioner.pid))
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(NotebookClient, "async_start_new_kernel_client", slow_to_answer)
+    with pytest.raises(KeyboardInterrupt):
+        execute(lab_with(tmp_path, code("1")), lambda number, total: None)
+    assert not started[0].is_running() or started[0].status() == psutil.STATUS_ZOMBIE
 
 
 def test_ctrl_c_in_the_first_moment_is_one_sentence_and_status_130():
