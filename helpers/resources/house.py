@@ -78,28 +78,33 @@ class Building:
     """The house while it is being made in the background."""
 
     aliases: tuple[str, ...]
+    _ws: Workshop | None = None
     _thread: threading.Thread | None = None
     _urls: dict[str, str] = field(default_factory=dict)
-    _failure: Exception | None = None
+    _failed: bool = False
 
     def urls(self) -> dict[str, str]:
-        """Wait until the house stands; alias -> URL. Raises what `build` raised."""
+        """Wait until the house stands; alias -> URL. What broke off in the background is tried again here.
+
+        Raises what `build` raises.
+        """
         if self._thread is not None:
             self._thread.join()
-        if self._failure is not None:
-            raise self._failure
+        if self._failed:  # the reason may be gone by now: a stopped server, a full disk
+            self._urls = build(self._ws)
+            self._failed = False
         return dict(self._urls)
 
 
 def start(ws: Workshop) -> Building:
     """Begin to make what is missing of the house, and come back at once."""
-    building = Building(tuple(opponent.alias for opponent in OPPONENTS))
+    building = Building(tuple(opponent.alias for opponent in OPPONENTS), ws)
 
     def work() -> None:
         try:
             building._urls = build(ws)
-        except Exception as failure:
-            building._failure = failure
+        except Exception:
+            building._failed = True
 
     building._thread = threading.Thread(target=work, name="house", daemon=True)
     building._thread.start()

@@ -88,7 +88,7 @@ class Router:
         NoRegionAnswers : no region has an endpoint that answers
         ClientError : the endpoint answers that the question is wrong: another region would say the same
         """
-        started, failed, reasons = time.perf_counter(), [], []
+        started, failed, reasons, last = time.perf_counter(), [], [], None
         nearest_first = self.order(fc)
         now = time.monotonic()
         rested = [region for region in nearest_first if self._down_until[region] <= now]
@@ -104,11 +104,12 @@ class Router:
                 self._down_until[region] = time.monotonic() + DOWN_S
                 failed.append(region)
                 reasons.append(f"{region}: {error}")
+                last = error
                 continue
             skipped = [region for region in nearest_first if region not in rested] if rested else []
             took_ms = 1000 * (time.perf_counter() - started)
             return Prediction(value, region, tuple(skipped + failed), took_ms)
-        raise NoRegionAnswers(f"No region answers {fc}: {'; '.join(reasons)}")
+        raise NoRegionAnswers(f"No region answers {fc}: {'; '.join(reasons)}") from last
 
 
 def duration_of(body: str) -> float:

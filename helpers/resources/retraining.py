@@ -175,12 +175,14 @@ def alarm_state(ws: Workshop) -> str | None:
 
 
 def has_gone_off(ws: Workshop, since: datetime) -> bool:
-    """Whether the alarm went off since then."""
+    """Whether the alarm went off since then. Raises WorkshopError on a full disk, where it never would."""
+    ws.refuse_full_disk()
     return any(new == "ALARM" and when >= since for when, _, new in changes_of_alarm(ws))
 
 
 def live_version(ws: Workshop) -> str | None:
-    """The variant that the endpoint serves ("v1"); None while it serves none."""
+    """The variant that the endpoint serves ("v1"); None while it serves none. WorkshopError on a full disk."""
+    ws.refuse_full_disk()
     endpoint = ws.client("sagemaker").describe_endpoint(EndpointName=ws.name(model_training.ENDPOINT))
     variants = endpoint.get("ProductionVariants", [])
     return variants[0]["VariantName"] if variants and endpoint["EndpointStatus"] == "InService" else None

@@ -124,7 +124,9 @@ def _waited_in_vain(error: BaseException, source: str, variables: Mapping[str, o
 def _not_answering(error: BaseException, source: str, variables: Mapping[str, object]) -> str | None:
     """The offline AWS was stopped, or the computer slept."""
     address = os.environ.get("AWS_ENDPOINT_URL", "")
-    lost = isinstance(error, (NotReached, ConnectionError)) or type(error).__module__.startswith("requests")
+    reasons = (error, error.__cause__)
+    lost = any(isinstance(each, (NotReached, ConnectionError)) for each in reasons)
+    lost = lost or type(error).__module__.startswith("requests")
     if not address.startswith("http://127.0.0.1:") or not lost or isinstance(error, ClientError):
         return None
     if address.removeprefix("http://") not in str(error) and address.rpartition(":")[2] not in str(error):

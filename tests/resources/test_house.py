@@ -40,3 +40,16 @@ def test_what_goes_wrong_in_the_background_is_raised_where_the_house_is_needed(w
     building = house.start(ws)
     with pytest.raises(RuntimeError, match="no house today"):
         building.urls()
+
+
+def test_what_broke_off_in_the_background_is_made_when_the_reason_has_gone(ws, monkeypatch):
+    answers = iter([ConnectionError("the server is away"), {"k-NN": "http://127.0.0.1/knn"}])
+
+    def build(ws):
+        if isinstance(answer := next(answers), Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(house, "build", build)
+    building = house.start(ws)
+    assert building.urls() == building.urls() == {"k-NN": "http://127.0.0.1/knn"}

@@ -104,6 +104,9 @@ def test_an_offline_aws_that_was_stopped_says_how_to_go_on(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4710")
     gone = EndpointConnectionError(endpoint_url="http://127.0.0.1:4710/")
     assert "Run the lab's set-up cell again" in explain.sentence(gone, "", {})
+    wrapped = RuntimeError(f"No region answers: {gone}")
+    wrapped.__cause__ = gone
+    assert "Run the lab's set-up cell again" in explain.sentence(wrapped, "", {})
     elsewhere = EndpointConnectionError(endpoint_url="https://example.invalid/")
     assert explain.sentence(elsewhere, "", {}) is None
 
