@@ -26,7 +26,7 @@ NEED_NO_SIGNATURE = ("x-amz-content-sha256",)  # it is in the signature by itsel
 LONGEST_LINE_BYTES = 16 * 1024  # of a chunked body: a chunk's size and signature, or all trailing headers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Signed:
     """What a request says about its own signature. `timestamp` is AWS's form, 20261124T020304Z."""
 
@@ -65,23 +65,35 @@ def parse(headers: Mapping[str, str], query: str) -> Signed:
 
 
 def _parse_header(authorization: str, headers: Mapping[str, str]) -> Signed:
-    algorithm, _, rest = authorization.partition(" ")
-    parts = [part.strip().partition("=")[::2] for part in rest.split(",")]
-    fields = dict(parts)
-    if len(fields) < len(parts):  # who reads the first and who reads the last would disagree
-        raise BadSignature("incomplete", authorization)
-    credential = fields.get("Credential", "").split("/")
+    stated, _, last = authorization.rpartition(",")
+    name, _, said = last.strip().partition("=")
+    if name != "Signature":  # where SDKs have it, so that what comes before is the same for many requests
+        stated, said = authorization, ""
+    credential, names, among = _stated(stated)
     timestamp = headers.get("x-amz-date", "")
-    complete = fields.get("SignedHeaders") and fields.get("Signature") and timestamp
-    if algorithm != ALGORITHM or len(credential) != 5 or not complete:
+    if bool(said) is bool(among) or not timestamp:
         raise BadSignature("incomplete", authorization)
     return Signed(
-        *credential[:4],
-        signed_headers=tuple(fields["SignedHeaders"].split(";")),
-        signature=fields["Signature"],
+        *credential,
+        signed_headers=names,
+        signature=said or among,
         timestamp=timestamp,
         session_token=headers.get("x-amz-security-token"),
     )
+
+
+@lru_cache(1024)
+def _stated(authorization: str) -> tuple[list[str], tuple[str, ...], str]:
+    """Key, date, region and service; the names of the signed headers; the signature if it is among the parts."""
+    algorithm, _, rest = authorization.partition(" ")
+    parts = [part.strip().partition("=")[::2] for part in rest.split(",")]
+    fields = dict(parts)
+    credential = fields.get("Credential", "").split("/")
+    names = fields.get("SignedHeaders", "")
+    # Of what is said twice, who reads the first and who reads the last would disagree.
+    if len(fields) < len(parts) or algorithm != ALGORITHM or len(credential) != 5 or not names:
+        raise BadSignature("incomplete", authorization)
+    return credential[:4], tuple(names.split(";")), fields.get("Signature", "")
 
 
 def _parse_presigned(query: str) -> Signed:
@@ -120,7 +132,7 @@ class Verification:
         names = signed.signed_headers
         if signed.date != signed.timestamp[:8]:
             raise BadSignature("mismatch")
-        if any(name not in headers for name in names) or "host" not in names:
+        if not headers.keys() >= set(names) or "host" not in names:
             raise BadSignature("mismatch")
         unsigned = [name for name in headers if name.startswith("x-amz-") and name not in names]
         if any(name not in NEED_NO_SIGNATURE for name in unsigned):  # else a presigned URL could be turned to more

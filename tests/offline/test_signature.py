@@ -283,3 +283,31 @@ def test_signed_chunks_are_verified_one_by_one(offline, bucket, is_forged):
 def test_a_presigned_url_with_an_empty_signature_is_refused(offline, query):
     answer = requests.get(f"{offline.endpoint_url}/a-bucket/a-key?{query}")
     assert (answer.status_code, "AuthorizationHeaderMalformed" in answer.text) == (403, True)
+
+
+def test_the_parts_of_an_authorization_header_may_come_in_any_order_and_only_once():
+    credential, names, signed = (
+        "Credential=AKIA/20260101/eu-west-1/sns/aws4_request",
+        "SignedHeaders=host;x",
+        "Signature=ab",
+    )
+    headers = {"x-amz-date": "20260101T000000Z"}
+
+    def parse(*parts):
+        return signature.parse(headers | {"authorization": f"{signature.ALGORITHM} {', '.join(parts)}"}, "")
+
+    usual = parse(credential, names, signed)
+    assert (usual.access_key_id, usual.region, usual.service) == ("AKIA", "eu-west-1", "sns")
+    assert (usual.signed_headers, usual.signature) == (("host", "x"), "ab")
+    assert parse(signed, names, credential) == parse(names, signed, credential) == usual
+    for parts in (
+        (credential, names),
+        (credential, names, "Signature="),
+        (signed, credential, names, signed),
+        (credential, signed, names, "Signature=cd"),
+        (credential, credential, names, signed),
+        (names, signed),
+        ("Credential=AKIA/sns", names, signed),
+    ):
+        with pytest.raises(signature.BadSignature, match="incomplete"):
+            parse(*parts)

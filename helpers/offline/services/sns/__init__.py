@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from moto.sns.models import SNSBackend
 
@@ -54,7 +55,7 @@ class DataPlane:
         if arn is None:
             raise AwsError("NotImplemented", "The offline AWS's SNS publishes to topics only, not to phones.", 501)
         topic = self.fanout.topic(arn)
-        message = form.message_of(fields, random_uuid())
+        message = form.message_of(fields, random_uuid(), datetime.now(UTC))
         message.check()
         if fifo.admit(topic, message):
             self.fanout.deliver(topic, [message])
@@ -66,9 +67,10 @@ class DataPlane:
         entries = form.entries_of(fields)
         check_batch(entries)
         messages, successful, failed = [], [], []
+        published = datetime.now(UTC)
         for entry, identity in zip(entries, random_uuids(len(entries)), strict=True):
             try:
-                message = form.message_of(entry.fields, identity)
+                message = form.message_of(entry.fields, identity, published)
                 message.check()
                 is_new = fifo.admit(topic, message)
             except AwsError as error:

@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -38,8 +39,9 @@ def fields_of(body: bytes) -> dict[str, str]:
     The escapes of the whole body are resolved at once, by what the standard library has in C for quoted-printable text:
     there `=` escapes, so that the form's own syntax is set aside before, in characters that do not occur.
     """
-    if any(odd in body for odd in ODD):
-        return _fields_one_by_one(body)
+    for odd in ODD:
+        if odd in body:
+            return _fields_one_by_one(body)
     plain = binascii.a2b_qp(body.translate(TO_QUOTED_PRINTABLE))
     if len(body) - len(plain) != 2 * body.count(b"%"):  # an escape that is none
         return _fields_one_by_one(body)
@@ -59,10 +61,10 @@ def _fields_one_by_one(body: bytes) -> dict[str, str]:
     return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
 
 
-def message_of(fields: Mapping[str, str], identity: str) -> Message:
+def message_of(fields: Mapping[str, str], identity: str, published: datetime) -> Message:
     """Raises AwsError InvalidParameterValue where an attribute has no type or no value."""
     if len(fields) == 1 and "Message" in fields:
-        return Message(fields["Message"], id=identity)
+        return Message(fields["Message"], id=identity, published=published)
     return Message(
         text=fields.get("Message", ""),
         subject=fields.get("Subject"),
@@ -71,6 +73,7 @@ def message_of(fields: Mapping[str, str], identity: str) -> Message:
         group_id=fields.get("MessageGroupId"),
         deduplication_id=fields.get("MessageDeduplicationId"),
         id=identity,
+        published=published,
     )
 
 
