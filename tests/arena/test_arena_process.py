@@ -144,12 +144,12 @@ def test_a_stop_ends_the_streams_of_those_who_watch_and_says_nothing(workspace):
         text=True,
     )
     url = server.stdout.readline().split()[-1]
-    with requests.get(f"{url}events", stream=True, timeout=10) as board:
+    with requests.get(f"{url}events", stream=True, timeout=30) as board:
         lines = board.iter_lines()
         assert next(lines) == b"retry: 1500"
         server.send_signal(signal.SIGINT)
         assert b"event: state" in list(lines)  # to the stream's orderly end: a torn one raises
-    assert server.communicate(timeout=10)[1] == ""
+    assert server.communicate(timeout=30)[1] == ""
     assert server.returncode == 0
 
 

@@ -139,7 +139,7 @@ def test_the_qr_code_is_a_picture_of_the_phone_view(arena):
 def test_the_stream_sends_states_and_ends_with_its_viewer(arena):
     running = arena()
     host, port = running.url[7:-1].split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as viewer:
+    with socket.create_connection((host, int(port)), timeout=30) as viewer:
         viewer.sendall(f"GET /events?view=phone HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         heard = b""
         while b"\n\n" not in heard.partition(b"event: state")[2]:

@@ -36,16 +36,16 @@ def jupyterlab(tmp_path_factory):
         )
     url = f"http://127.0.0.1:{port}/user/ada/"
     try:
-        poll(lambda: answers(f"{url}api"), 60)
+        poll(lambda: answers(f"{url}api"), 120)
         yield url
     finally:
         running.terminate()
-        running.wait(20)
+        running.wait(60)
 
 
 def answers(url):
     try:
-        with urllib.request.urlopen(url, timeout=5):
+        with urllib.request.urlopen(url, timeout=30):
             return True
     except OSError:
         return False

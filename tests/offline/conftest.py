@@ -14,7 +14,7 @@ import pytest
 def eventually():
     """eventually(look, seconds) -> what `look` returns once it is true."""
 
-    def wait(look, seconds=20.0):
+    def wait(look, seconds=60.0):
         deadline = time.monotonic() + seconds
         while not (found := look()):
             assert time.monotonic() < deadline, f"not within {seconds} s"

@@ -15,8 +15,8 @@ from helpers.offline.kernel import AwsError
 
 
 def exchange(address, sent):
-    """What comes back until the server closes, or for a second."""
-    with socket.create_connection(address, timeout=5) as connection:
+    """What comes back until the server closes, or until the end of a first answer's head."""
+    with socket.create_connection(address, timeout=30) as connection:
         received = b""
         with contextlib.suppress(OSError):  # it may have been sent away already
             connection.sendall(sent)
@@ -94,7 +94,7 @@ def impatient(monkeypatch):
         listener.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        assert started.wait(20)
+        assert started.wait(60)
         yield listener.getsockname()
         server.should_exit = True
         thread.join(20)

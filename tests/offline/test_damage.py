@@ -15,7 +15,7 @@ from helpers.offline import process
 def kill(directory):
     server = psutil.Process(process.read_state(directory).pid)
     server.kill()
-    server.wait(10)
+    server.wait(60)
 
 
 def set_aside(directory):

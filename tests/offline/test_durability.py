@@ -17,7 +17,7 @@ from helpers.offline import process
 def kill(offline):
     server = psutil.Process(process.read_state(offline.directory).pid)
     server.kill()
-    server.wait(10)
+    server.wait(60)
 
 
 def test_every_kind_of_resource_survives_kill_9(workspace_dir, start_offline):
@@ -103,7 +103,7 @@ def test_what_was_written_twice_since_the_last_snapshot_keeps_its_bytes(workspac
     s3.delete_object(Bucket="twice", Key="removed-with-the-rest")
     version = s3.list_object_versions(Bucket="twice", Prefix="removed")["Versions"][0]["VersionId"]
     s3.delete_object(Bucket="twice", Key="removed-with-the-rest", VersionId=version)
-    eventually(lambda: not gone.exists(), 30)  # by then whatever else was to be removed is removed too
+    eventually(lambda: not gone.exists(), 90)  # by then whatever else was to be removed is removed too
     versions = s3.list_object_versions(Bucket="twice", Prefix="versions")["Versions"]
     bodies = [s3.get_object(Bucket="twice", Key="versions", VersionId=one["VersionId"])["Body"] for one in versions]
     assert {body.read() for body in bodies} == {b"first", b"second"}
@@ -219,7 +219,7 @@ def test_an_alarms_state_that_was_told_is_not_forgotten(workspace_dir, start_off
         return client.describe_alarms(AlarmNames=["kept"])["MetricAlarms"][0]["StateUpdatedTimestamp"]
 
     created = told(cloudwatch)
-    changed = eventually(lambda: told(cloudwatch) if told(cloudwatch) != created else None, 30)
+    changed = eventually(lambda: told(cloudwatch) if told(cloudwatch) != created else None, 90)
     history = cloudwatch.describe_alarm_history(AlarmName="kept", HistoryItemType="StateUpdate")["AlarmHistoryItems"]
     kill(offline)
     again = start_offline(workspace_dir).client("cloudwatch")

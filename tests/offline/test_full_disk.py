@@ -81,7 +81,7 @@ def is_active(firehose):
 def kill(directory):
     server = psutil.Process(process.read_state(directory).pid)
     server.kill()
-    server.wait(10)
+    server.wait(60)
 
 
 def test_a_full_disk_breaks_nothing_and_all_goes_on_when_there_is_room_again(

@@ -89,7 +89,7 @@ def test_an_unknown_stage_or_api_is_forbidden(api, echo, offline):
     api.proxy(api.root, "GET", echo)
     api.deploy()
     assert api.ask(stage="other").json() == {"message": "Forbidden"}
-    answer = requests.get(f"{offline.endpoint_url}/restapis/aaaaaaaaaa/live/_user_request_/", timeout=10)
+    answer = requests.get(f"{offline.endpoint_url}/restapis/aaaaaaaaaa/live/_user_request_/", timeout=30)
     assert (answer.status_code, answer.json()) == (403, {"message": "Forbidden"})
 
 
@@ -99,7 +99,7 @@ def test_the_host_form_of_the_address(api, echo, offline):
     answer = requests.get(
         f"{offline.endpoint_url}/live/liveinference?features=1",
         headers={"Host": f"{api.id}.execute-api.us-east-1.amazonaws.com"},
-        timeout=10,
+        timeout=30,
     )
     assert answer.json()["queryStringParameters"] == {"features": "1"}
 

@@ -32,7 +32,7 @@ def test_load_scales_out_quiet_scales_in_and_both_are_told(offline, endpoint, ta
         runtime.invoke_endpoint(EndpointName=endpoint, ContentType="text/csv", Body="1,2")
         return instances() == 2
 
-    eventually(busy, 40)
+    eventually(busy, 90)
 
     seconds = set()
 

@@ -123,7 +123,7 @@ def test_an_alarm_goes_off_within_seconds_of_its_period_tells_the_topic_and_reco
     assert state_of(offline, name) == "INSUFFICIENT_DATA"
     now = time.time()
     metric.put(80.0, 100.0, when=datetime.fromtimestamp(now - now % 10 - 5, UTC))
-    eventually(lambda: state_of(offline, name) == "ALARM", 15)
+    eventually(lambda: state_of(offline, name) == "ALARM", 90)
     message = json.loads(sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"])
     assert (message["AlarmName"], message["NewStateValue"], message["OldStateValue"]) == (
         name,
@@ -142,7 +142,7 @@ def test_an_alarm_goes_off_within_seconds_of_its_period_tells_the_topic_and_reco
         metric.put(1.0)
         return state_of(offline, name) == "OK"
 
-    eventually(points_are_old, 45)
+    eventually(points_are_old, 90)
     history = offline.client("cloudwatch").describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")
     summaries = [item["HistorySummary"] for item in history["AlarmHistoryItems"]]
     assert summaries[0] == "Alarm updated from ALARM to OK"

@@ -79,7 +79,7 @@ def test_a_state_that_was_set_lasts_until_the_next_evaluation_and_acts_meanwhile
     offline.client("cloudwatch").set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a drill")
     alarm = described(offline, name)
     assert (alarm["StateValue"], alarm["StateReason"]) in (("ALARM", "a drill"), ("OK", alarm["StateReason"]))
-    eventually(lambda: described(offline, name)["StateValue"] == "OK", 25)
+    eventually(lambda: described(offline, name)["StateValue"] == "OK", 90)
     history = offline.client("cloudwatch").describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")
     summaries = [item["HistorySummary"] for item in history["AlarmHistoryItems"]]
     assert summaries[:2] == ["Alarm updated from ALARM to OK", "Alarm updated from OK to ALARM"]

@@ -214,7 +214,7 @@ def test_a_stream_that_takes_no_more_gets_the_event_a_little_later(
         pass
     for number in range(16):
         put(offline, source, number=number, padding="x" * 200_000)
-    eventually(lambda: b"".join(objects().values()).count(b"padding") == 16, 40)
+    eventually(lambda: b"".join(objects().values()).count(b"padding") == 16, 90)
 
 
 def test_a_log_group_needs_a_policy_that_lets_rules_write(offline, source, unique, queue, eventually):

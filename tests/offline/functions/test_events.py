@@ -196,13 +196,13 @@ def test_acknowledged_events_and_functions_survive_a_killed_server_and_its_proce
     children = victim.children(recursive=True)
     assert children
     os.kill(victim.pid, signal.SIGKILL)
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
     environment = start(workspace_dir)
     try:
         (s3,) = clients(environment, "s3")
-        assert requests.get(environment["AWS_ENDPOINT_URL"] + deployed, timeout=10).text == "kept"
-        assert requests.get(environment["AWS_ENDPOINT_URL"] + deployed + "/later", timeout=10).status_code == 403
+        assert requests.get(environment["AWS_ENDPOINT_URL"] + deployed, timeout=30).text == "kept"
+        assert requests.get(environment["AWS_ENDPOINT_URL"] + deployed + "/later", timeout=30).status_code == 403
         wanted = {"first", *(str(number) for number in range(8))}
         found = lambda: {each["Key"] for each in s3.list_objects_v2(Bucket="survivors").get("Contents", [])}  # noqa: E731
         eventually(lambda: found() == wanted, seconds=25)

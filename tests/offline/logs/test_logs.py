@@ -91,7 +91,7 @@ def test_what_is_older_than_the_groups_retention_goes_away(offline, stream, even
         found = logs.get_log_events(logGroupName=stream[0], logStreamName=stream[1], startFromHead=True)["events"]
         return [event["message"] for event in found]
 
-    eventually(lambda: lines() == ["young"], 40)
+    eventually(lambda: lines() == ["young"], 90)
 
 
 @pytest.mark.parametrize(

@@ -64,5 +64,5 @@ def test_a_stream_that_takes_no_more_gets_the_message_a_little_later(
     for _ in range(12):
         sns.publish(TopicArn=topic, Message=text)
     line = text.encode() + b"\n"
-    eventually(lambda: b"".join(objects().values()).count(line) == 12, 30)
+    eventually(lambda: b"".join(objects().values()).count(line) == 12, 90)
     assert letters(url) == []
