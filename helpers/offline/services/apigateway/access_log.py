@@ -4,47 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import queue
-import threading
 import time
-from collections.abc import Callable
 
-from helpers.offline.kernel import Answer, AwsError, Kernel
+from helpers.offline.errands import Errands
+from helpers.offline.kernel import Answer, Kernel
 from helpers.offline.services.apigateway import templates
 from helpers.offline.services.apigateway.event import Exchange
 
 log = logging.getLogger("offline.apigateway")
 
 
-class Reporter:
-    """One thread that writes, so that no request waits for its log."""
+class Reporter(Errands):
+    """Tells it in errands: no request waits for its log."""
 
     def __init__(self, kernel: Kernel) -> None:
+        super().__init__("apigateway-reporter", log)
         self.kernel = kernel
-        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="apigateway-reporter", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._queue.put(None)
-        if self._thread is not None:
-            self._thread.join(5)
 
     def report(self, exchange: Exchange, answer: Answer) -> None:
         latency_ms = (time.time() - exchange.begun) * 1000
-        self._queue.put(lambda: self._tell(exchange, answer.status, len(answer.body), latency_ms))
-
-    def _run(self) -> None:
-        while (call := self._queue.get()) is not None:
-            try:
-                call()
-            except AwsError as error:
-                log.debug("report: %s", error)
-            except Exception:
-                log.exception("report failed")
+        self.put(lambda: self._tell(exchange, answer.status, len(answer.body), latency_ms))
 
     def _tell(self, exchange: Exchange, status: int, size_bytes: int, latency_ms: float) -> None:
         self._log(exchange, status, size_bytes, latency_ms)

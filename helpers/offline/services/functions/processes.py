@@ -107,8 +107,12 @@ class Zygote:
             self._process = _python("zygote.py", theirs, subprocess.DEVNULL)
         self._control = ours
         ours.settimeout(ZYGOTE_START_S)
-        if not ours.recv(4096):
-            raise OSError("The zygote ended as it began.")
+        try:
+            if not ours.recv(4096):
+                raise OSError("The zygote ended as it began.")
+        except OSError:
+            self._drop()  # a greeting that comes late must not be taken for an answer
+            raise
         ours.settimeout(ZYGOTE_ANSWER_S)
 
     def _ask(self, request: dict[str, object], descriptors: list[int]) -> dict[str, int]:

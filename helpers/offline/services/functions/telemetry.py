@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import queue
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from helpers.offline.kernel import AwsError, Kernel
+from helpers.offline.errands import Errands
+from helpers.offline.kernel import Kernel
 
 log = logging.getLogger("offline.lambda")
 
@@ -37,27 +36,17 @@ def report(
     return "\t".join(parts) + "\t"
 
 
-class Telemetry:
-    """One thread that empties a queue of calls into the ports of logs and metrics."""
+class Telemetry(Errands):
+    """Errands to the ports of logs and metrics."""
 
     def __init__(self, kernel: Kernel) -> None:
+        super().__init__("lambda-telemetry", log)
         self.kernel = kernel
-        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="lambda-telemetry", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._queue.put(None)
-        if self._thread is not None:
-            self._thread.join(5)
 
     def lines(self, region: str, group: str, stream: str, lines: Sequence[str], at: float) -> None:
         """`at`: Unix time of the events, which the thread may come to much later."""
         account = self.kernel.account_id
-        self._queue.put(lambda: self.kernel.ports.logs.write(account, region, group, stream, lines, at))
+        self.put(lambda: self.kernel.ports.logs.write(account, region, group, stream, lines, at))
 
     def metric(
         self, region: str, namespace: str, dimensions: dict[str, str], values: dict[str, tuple[float, str]]
@@ -70,13 +59,4 @@ class Telemetry:
                     self.kernel.account_id, region, namespace, name, dimensions, value, unit=unit
                 )
 
-        self._queue.put(put)
-
-    def _run(self) -> None:
-        while (call := self._queue.get()) is not None:
-            try:
-                call()
-            except AwsError as error:
-                log.debug("telemetry: %s", error)
-            except Exception:
-                log.exception("telemetry failed")
+        self.put(put)
