@@ -73,7 +73,7 @@ def test_every_workspace_has_keys_of_its_own():
 
 
 def test_it_ends_when_idle(workspace_dir, offline_command, eventually):
-    offline_command(workspace_dir, "start", "--idle-hours", "0.0003")  # one second
+    offline_command(workspace_dir, "start", "--idle-hours", "0.0015")  # 5.4 s: its start must see it answer
     eventually(lambda: process.read_state(workspace_dir).pid is None)
     assert json.loads(offline_command(workspace_dir, "status", "--json").stdout)["running"] is False
 
