@@ -83,7 +83,8 @@ def _followed(names: list[str], variables: Mapping[str, object], seen: set[str],
 
 def meant(error: NameError, variables: Mapping[str, object]) -> str | None:
     """The name that stands there for certain and looks like the one that does not: a slip of the fingers."""
-    there = [name for name in variables if not name.startswith("_")]
+    plain = (error.name or "").lower().removesuffix("s")  # `endpoint` beside `Endpoint`, `jobs` beside `job`: no slips
+    there = [name for name in variables if not name.startswith("_") and name.lower().removesuffix("s") != plain]
     return next(iter(difflib.get_close_matches(error.name or "", there, n=1, cutoff=ALIKE)), None)
 
 

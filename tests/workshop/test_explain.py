@@ -81,6 +81,12 @@ def test_a_name_of_a_cell_that_was_not_run_says_what_to_run():
     assert "Run All Above" in explain.sentence(error, "", {"ws": object()})
 
 
+@pytest.mark.parametrize(("name", "there"), [("endpoint", "Endpoint"), ("trainers", "trainer")])
+def test_names_that_stand_side_by_side_in_the_labs_are_no_slips(name, there):
+    error = NameError(f"name {name!r} is not defined", name=name)
+    assert "Did you mean" not in explain.sentence(error, "", {"ws": object(), there: object()})
+
+
 def test_before_connect_a_kernel_of_this_environment_names_the_set_up_cell(tmp_path, monkeypatch):
     settings = tmp_path / "profile_default" / "ipython_kernel_config.py"
     settings.parent.mkdir()
