@@ -307,11 +307,14 @@ def prepare_directory(directory: Path) -> None:
     """Makes the workspace's directory and proves that it can be written to. Raises OfflineError."""
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _cannot_write(directory, error) from error
+    try:
         with tempfile.TemporaryFile(dir=directory) as file:
             file.write(b"x" * 4096)
             file.flush()
     except OSError as error:
-        raise _cannot_write(directory, error) from error
+        raise _cannot_write(directory, OSError(error.errno, error.strerror)) from error  # not the file's made-up name
     for name in FOLDERS:
         if os.path.lexists(directory / name) and not (directory / name).is_dir():
             raise OfflineError(
