@@ -35,12 +35,13 @@ class Flows:
         self.begun = time.time()
         self.received: set[str] = set()
         self.jobs: dict[str, str] = {}  # name -> the last status that was told
+        self.tuning_jobs: dict[str, str] = {}  # likewise
         self._number = 0
 
     def workers(self) -> list[Any]:
         return [
             *(self.put_records, self.publish_records, self.publish_events, self.send_messages, self.train),
-            *(self.invoke_later, self.put_events, self.put_log_events, self.put_metric_data, self.infer),
+            *(self.invoke_later, self.put_events, self.put_log_events, self.put_metric_data, self.infer, self.tune),
         ]
 
     def names(self, count: int, kind: str) -> list[str]:
@@ -158,6 +159,19 @@ class Flows:
                     break
                 time.sleep(0.1)
 
+    def tune(self, is_over: Any) -> None:
+        """One tuning job in each life, as long as it lasts."""
+        if is_over():
+            return
+        (name,) = self.names(1, "tuning")
+        self.world.start_tuning(name)
+        self.tuning_jobs[name] = "InProgress"
+        sagemaker = self.world.client("sagemaker")
+        while not is_over() and self.tuning_jobs[name] == "InProgress":
+            found = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+            self.tuning_jobs[name] = found["HyperParameterTuningJobStatus"]
+            time.sleep(0.1)
+
     # --- Afterwards ---------------------------------------------------------------------------------------------------
 
     def job_problems(self) -> list[str]:
@@ -178,6 +192,25 @@ class Flows:
             elif status not in ("Completed", "Failed") or (status == "Failed" and INTERRUPTED not in reason):
                 problems.append(f"lost: training job {name} is {status}: {reason}")
             self.jobs[name] = "checked"
+        return problems
+
+    def tuning_problems(self) -> list[str]:
+        """After a restart: as with training jobs."""
+        sagemaker, problems = self.world.client("sagemaker"), []
+        for name, told in self.tuning_jobs.items():
+            if told == "checked":
+                continue
+            self.tuning_jobs[name] = "checked"
+            try:
+                found = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+            except ClientError as error:
+                problems.append(f"lost: tuning job {name}: {error}")
+                continue
+            status, reason = found["HyperParameterTuningJobStatus"], found.get("FailureReason", "")
+            if (told == "Completed" and status != "Completed") or status not in ("Completed", "Failed"):
+                problems.append(f"lost: tuning job {name} was told to be {told} and is {status}: {reason}")
+            elif status == "Failed" and "The offline AWS ended while" not in reason:
+                problems.append(f"lost: tuning job {name} failed: {reason}")
         return problems
 
     def missing(self) -> dict[str, set[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import random
 import subprocess
@@ -19,12 +20,12 @@ from typing import Any
 import psutil
 from botocore.exceptions import ClientError
 
+from benchmarks.chaos import resources, slots
 from benchmarks.chaos.flows import ENDS_WITH_THE_CONNECTION, Flows
-from benchmarks.chaos.slots import slots
 from benchmarks.chaos.world import World
 from benchmarks.local_aws import command
 
-LOAD_S = (0.1, 2.5)  # a kill comes so long after the load began
+LOAD_S = (0.1, 3.0)  # a kill comes so long after the load began
 KILLED_STARTING = 0.3  # this share of the kills is followed by one of the start itself, and that by another
 
 
@@ -36,7 +37,9 @@ class Result:
     kills_while_starting: int = 0
     writes: int = 0
     sent: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)  # the writes by slot
     jobs: int = 0
+    tuning_jobs: int = 0
     starts_s: list[float] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -44,14 +47,25 @@ class Result:
         return sum(problem.startswith(kind) for problem in self.problems)
 
 
-def run(directory: Path, kills: int, seed: int, tell: Callable[[str], None] = lambda line: None) -> Result:
-    """Kills the offline AWS of `directory` that many times; the moments are of the seed, the rest is the system's."""
+def run(
+    directory: Path,
+    kills: int,
+    seed: int,
+    tell: Callable[[str], None] = lambda line: None,
+    until: float = math.inf,
+) -> Result:
+    """Kills the offline AWS of `directory` that many times; the moments are of the seed, the rest is the system's.
+
+    `until` (monotonic, in seconds) ends the kills earlier.
+    """
     chance = random.Random(seed)
     world, result, numbers = World(directory), Result(), itertools.count(2)
     world.connect()
     world.build()
-    flows, by_worker = Flows(world), slots(world)
+    flows, by_worker = Flows(world), workers(world)
     for turn in range(kills):
+        if time.monotonic() > until:
+            break
         refused = _load(by_worker, flows, numbers, chance, result, lambda: kill(directory))
         result.kills += 1
         refused += _left_behind(directory)
@@ -61,9 +75,15 @@ def run(directory: Path, kills: int, seed: int, tell: Callable[[str], None] = la
         started = time.monotonic()
         world.connect()
         result.starts_s.append(time.monotonic() - started)
-        by_worker = [_again(before, after) for before, after in zip(by_worker, slots(world), strict=True)]
+        by_worker = [_again(before, after) for before, after in zip(by_worker, workers(world), strict=True)]
         found = [problem for slot in itertools.chain(*by_worker) if (problem := slot.problem())]
-        found += flows.job_problems() + flows.value_problems() + _serving(world) + _unreadable(directory)
+        found += (
+            flows.job_problems()
+            + flows.tuning_problems()
+            + flows.value_problems()
+            + _serving(world)
+            + _unreadable(directory)
+        )
         result.problems += refused + found
         for problem in refused + found:
             tell(f"  kill {turn + 1}: {problem}")
@@ -75,9 +95,17 @@ def run(directory: Path, kills: int, seed: int, tell: Callable[[str], None] = la
         if names:
             result.problems.append(f"lost: {len(names)} of {path}: {sorted(names)[:5]}")
     result.problems += flows.line_problems()
-    result.jobs = len(flows.jobs)
+    result.jobs, result.tuning_jobs = len(flows.jobs), len(flows.tuning_jobs)
     command("stop", directory)
     return result
+
+
+def workers(world: World) -> list[list[slots.Slot]]:
+    """The slots by the thread that writes them. Most have one of their own: a change waits for the disk."""
+    shared = [slots.objects(world), slots.multipart(world), slots.several_objects(world)]
+    makers = (resources.messaging, resources.control, resources.interfaces, resources.models, resources.tags_of_model)
+    own = [slot for make in makers for slot in make(world)]
+    return [*shared, *([slot] for slot in own)]
 
 
 def kill(directory: Path) -> None:
@@ -101,8 +129,10 @@ def _load(
 
     def write(worker: int) -> None:
         while not over.is_set():
-            order[worker].choice(by_worker[worker]).put(next(numbers))
+            slot = order[worker].choice(by_worker[worker])
+            slot.put(next(numbers))
             result.writes += 1
+            result.changes[slot.name] += 1
 
     def guarded(work: Callable[[], None]) -> None:
         try:

@@ -41,7 +41,7 @@ class World:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.environment: dict[str, str] = {}
-        self.api = self.api_root = self.role = ""
+        self.api = self.api_root = self.role = self.slot_role = self.slot_function = self.slot_subscription = ""
         self.open_upload = ""  # a multipart upload that is never completed
         self._clients: dict[str, object] = {}
         self.function_variables = {"BUCKET": self.bucket}
@@ -67,7 +67,7 @@ class World:
             aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
             config=Config(
-                retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60, max_pool_connections=20
+                retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60, max_pool_connections=50
             ),
         )
 
@@ -85,7 +85,12 @@ class World:
         self.role = iam.create_role(RoleName=self.role_name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
         iam.attach_role_policy(RoleName=self.role_name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
         s3.put_object(Bucket=self.bucket, Key="tagged", Body=b"x")
+        self.slot_role = "slot"
+        iam.create_role(RoleName=self.slot_role, AssumeRolePolicyDocument=document)
         self.slot_topic = sns.create_topic(Name="slot")["TopicArn"]
+        slot_queue = "arn:aws:sqs:us-east-1:123456789012:slot"
+        subscribed = sns.subscribe(TopicArn=self.slot_topic, Protocol="sqs", Endpoint=slot_queue)
+        self.slot_subscription = subscribed["SubscriptionArn"]
         self.topic = sns.create_topic(Name="records")["TopicArn"]
         self.event_topic = sns.create_topic(Name="events")["TopicArn"]
         self.slot_queue = sqs.create_queue(QueueName="slot")["QueueUrl"]
@@ -137,6 +142,14 @@ class World:
             Environment={"Variables": self.function_variables},
             Timeout=30,
         )["FunctionArn"]
+        self.slot_function = "slot"
+        lambda_.create_function(
+            FunctionName=self.slot_function,
+            Runtime="python3.12",
+            Handler="keep.handler",
+            Role=self.role,
+            Code={"ZipFile": zipped("keep.py", "def handler(event, context):\n    return -1\n")},
+        )
         lambda_.add_permission(
             FunctionName=self.function,
             StatementId="sns",
@@ -155,6 +168,8 @@ class World:
         api.put_method_response(**method, statusCode="200")
         template = {"application/json": '{"statusCode": 200}'}
         api.put_integration(**method, type="MOCK", requestTemplates=template)
+        api.put_integration_response(**method, statusCode="200")
+        api.create_deployment(restApiId=self.api, stageName="fixed")
 
     def _make_endpoints(self) -> None:
         s3, sagemaker = self.client("s3"), self.client("sagemaker")
@@ -209,24 +224,40 @@ class World:
         return float(answer["Body"].read())
 
     def start_job(self, name: str) -> None:
+        parameters = {"objective": "reg:squarederror", "num_round": "20"}
         self.client("sagemaker").create_training_job(
-            TrainingJobName=name,
-            AlgorithmSpecification={"TrainingImage": XGBOOST, "TrainingInputMode": "File"},
-            RoleArn=self.role,
-            HyperParameters={"objective": "reg:squarederror", "num_round": "20"},
-            InputDataConfig=[
-                {
-                    "ChannelName": "train",
-                    "ContentType": "text/csv",
-                    "DataSource": {
-                        "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self.bucket}/train/"},
-                    },
-                }
-            ],
-            OutputDataConfig={"S3OutputPath": f"s3://{self.bucket}/models"},
-            ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-            StoppingCondition={"MaxRuntimeInSeconds": 600},
+            TrainingJobName=name, HyperParameters=parameters, **self._training("train")
         )
+
+    def start_tuning(self, name: str) -> None:
+        self.client("sagemaker").create_hyper_parameter_tuning_job(
+            HyperParameterTuningJobName=name,
+            HyperParameterTuningJobConfig={
+                "Strategy": "Random",
+                "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:rmse"},
+                "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 1},
+                "ParameterRanges": {
+                    "IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "2", "MaxValue": "6"}]
+                },
+            },
+            TrainingJobDefinition={
+                "StaticHyperParameters": {"objective": "reg:squarederror", "num_round": "5"},
+                **self._training("train", "validation"),
+            },
+        )
+
+    def _training(self, *channels: str) -> dict:
+        where = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self.bucket}/train/"}}
+        return {
+            "AlgorithmSpecification": {"TrainingImage": XGBOOST, "TrainingInputMode": "File"},
+            "RoleArn": self.role,
+            "InputDataConfig": [
+                {"ChannelName": channel, "ContentType": "text/csv", "DataSource": where} for channel in channels
+            ],
+            "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/models"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+        }
 
 
 def zipped(name: str, text: str) -> bytes:

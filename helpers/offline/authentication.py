@@ -126,6 +126,11 @@ class Claim:
         except BadSignature as bad:
             self._bad = bad
 
+    def check(self, protocol: str) -> None:
+        """Before a large body is read. Raises AwsError (403) where its head alone is reason enough."""
+        if self._bad is not None:
+            raise refusal(self._bad, protocol)
+
     def verified(self, body: bytes | None, protocol: str) -> Authenticated:
         """Once. Raises AwsError (403) in the words that AWS has for this protocol.
 

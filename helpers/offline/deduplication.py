@@ -25,6 +25,8 @@ def known(recent: MutableMapping[Hashable, tuple[float, Any]], key: Hashable) ->
     return recent[key][1] if key in recent else None
 
 
-def remember(recent: MutableMapping[Hashable, tuple[float, Any]], key: Hashable, what: Any) -> None:
-    """`what` is known under `key` from now on, for as long as the window."""
-    recent[key] = (time.time(), what)
+def remember(
+    recent: MutableMapping[Hashable, tuple[float, Any]], key: Hashable, what: Any, at_s: float | None = None
+) -> None:
+    """`what` is known under `key` for the window from `at_s` on (seconds since the epoch; None is now)."""
+    recent[key] = (time.time() if at_s is None else at_s, what)

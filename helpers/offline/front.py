@@ -141,7 +141,9 @@ class Front:
                 body: bytes | None = known.body
             else:
                 claim = self._claim(call)  # mostly the body comes in the next packet: so this takes no time
-                is_stream = call.service == "s3" and uploads.is_large(call.method, call.headers)
+                if uploads.is_large(call.headers):
+                    claim.check(call.protocol)
+                is_stream = call.service == "s3" and call.method == "PUT" and uploads.is_large(call.headers)
                 body = None if is_stream else await uploads.read_body(receive, call.headers)
                 known = claim.verified(body, call.protocol)
                 if known.signed.service != call.service:  # what was signed for one service is good for that one alone

@@ -48,6 +48,7 @@ def _count(account_id: str, package: str, attribute: str) -> int:
 # Where services keep what is not in their snapshot or journal, below the workspace.
 _FOLDERS = {"objects": "s3", "uploads": "s3", "firehose": "firehose", "functions": "lambda", "sagemaker": "sagemaker"}
 _JOURNALS = {"objects": "s3", "messages": "sqs", "metrics": "monitoring", "capture": "sagemaker"}
+_JOURNALS |= {"published": "sns", "usage": "apigateway"}
 
 
 def service_bytes(directory: Path) -> dict[str, int]:

@@ -26,6 +26,7 @@ class Records:
         self._lock = threading.Lock()
         self._file: int | None = None
         self._is_unsynced = False
+        self._is_new = False  # its name may not be on the disk yet
 
     def append(self, data: bytes) -> int:
         """Returns the file's new size once the operating system has the record.
@@ -53,10 +54,13 @@ class Records:
             if self._file is None or not self._is_unsynced:
                 return
             descriptor, self._is_unsynced = os.dup(self._file), False
+            is_new, self._is_new = self._is_new, False
         try:
             flush_to_disk(descriptor)
         finally:
             os.close(descriptor)
+        if is_new:
+            sync_folder(self.path.parent)
 
     def clear(self) -> None:
         """Takes all records away. Raises OSError."""
@@ -74,6 +78,7 @@ class Records:
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._is_new = not self.path.exists()
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         # An earlier process may have left a torn record: what follows it would be lost with it.
         ends = [end for _, end in _records(self.path.read_bytes())]
@@ -148,6 +153,17 @@ def _gap(data: bytes, found: list[tuple[int, int]]) -> tuple[int, int] | None:
     rest = data[end:]
     is_short = len(rest) < _HEAD.size or _HEAD.size + _HEAD.unpack_from(rest)[0] > len(rest)
     return None if is_short or not rest.strip(b"\0") else (end, len(rest))
+
+
+def sync_folder(folder: Path) -> None:
+    """The names of its files survive a power failure when this returns. Raises OSError."""
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def flush_to_disk(descriptor: int) -> None:

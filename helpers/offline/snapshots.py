@@ -25,6 +25,7 @@ import moto
 from helpers.offline import damage, pickling
 from helpers.offline.fallthrough import MOTO_PACKAGES
 from helpers.offline.kernel import Kernel
+from helpers.offline.records import sync_folder
 
 SCHEMA = 1
 INTERVAL_S = 1.0
@@ -40,7 +41,8 @@ WITH_SNAPSHOT = {
     "logs": ("state/logs-*.journal",),
     "monitoring": ("state/metrics-*.journal",),
     "sagemaker": ("state/capture.outbox",),
-    "sns": ("state/sns.outbox",),
+    "sns": ("state/sns.outbox", "state/published-*.journal"),
+    "apigateway": ("state/usage-*.journal",),
     "events": ("state/events.outbox",),
 }
 HEADER: dict[str, Any] = {
@@ -250,6 +252,7 @@ def write_whole(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        sync_folder(path.parent)
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -38,10 +38,8 @@ class TooLarge(Exception):
     """The body is larger than any call's may be."""
 
 
-def is_large(method: str, headers: Mapping[str, str]) -> bool:
-    """Whether the body is better read by whom it is for, once it is clear who that is."""
-    if method != "PUT":
-        return False
+def is_large(headers: Mapping[str, str]) -> bool:
+    """Whether the body is better read once it is clear who sends it."""
     length = headers.get("content-length", "")
     return "transfer-encoding" in headers or (length.isdecimal() and int(length) >= STREAMED_FROM_BYTES)
 

@@ -9,6 +9,7 @@ import zipfile
 
 import psutil
 import pytest
+import requests
 from botocore.exceptions import ClientError
 
 from helpers.offline import process
@@ -303,3 +304,72 @@ def test_files_of_deleted_objects_are_removed(workspace_dir, start_offline, offl
     offline_command(workspace_dir, "stop")
     start_offline(workspace_dir)
     assert len([path for path in (workspace_dir / "objects").rglob("*") if path.is_file()]) == 1
+
+
+def test_who_has_received_what_was_had_already_and_what_counts_is_known_after_a_kill_at_once(
+    workspace_dir, start_offline
+):
+    """Nothing of it is a change of a resource, so that no snapshot is waited for."""
+    offline = start_offline(workspace_dir)
+    sqs, sns, api = (offline.client(name) for name in ("sqs", "sns", "apigateway"))
+    hidden = {"VisibilityTimeout": "600"}
+    plain = sqs.create_queue(QueueName="plain", Attributes=hidden)["QueueUrl"]
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    to = {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:dead", "maxReceiveCount": 1}
+    moving = {"RedrivePolicy": json.dumps(to), "VisibilityTimeout": "0"}
+    source = sqs.create_queue(QueueName="source", Attributes=moving)["QueueUrl"]
+    fifo = sqs.create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"} | hidden)["QueueUrl"]
+    topic = sns.create_topic(Name="t.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    rest = api.create_rest_api(name="counted")["id"]
+    method = {"restApiId": rest, "resourceId": api.get_resources(restApiId=rest)["items"][0]["id"], "httpMethod": "GET"}
+    api.put_method(**method, authorizationType="NONE", apiKeyRequired=True)
+    api.put_method_response(**method, statusCode="200")
+    api.put_integration(**method, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    api.put_integration_response(**method, statusCode="200")
+    api.create_deployment(restApiId=rest, stageName="live")
+    key = api.create_api_key(name="k", enabled=True)
+    quota = {"limit": 2, "period": "MONTH"}
+    stages = [{"apiId": rest, "stage": "live"}]
+    plan = api.create_usage_plan(name="p", apiStages=stages, quota=quota)["id"]
+    api.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    url = f"{offline.endpoint_url}/restapis/{rest}/live/_user_request_/"
+    counted = lambda: requests.get(url, headers={"x-api-key": key["value"]}, timeout=30).status_code  # noqa: E731
+    for name in ("shown", "hidden", "deleted"):
+        sqs.send_message(QueueUrl=plain, MessageBody=name)
+    receipts = {
+        one["Body"]: one["ReceiptHandle"]
+        for one in sqs.receive_message(QueueUrl=plain, MaxNumberOfMessages=10)["Messages"]
+    }
+    sqs.send_message(QueueUrl=source, MessageBody="dead")
+    sqs.receive_message(QueueUrl=source)
+    in_group = {"MessageGroupId": "g"}
+
+    sqs.delete_message(QueueUrl=plain, ReceiptHandle=receipts["deleted"])
+    sqs.change_message_visibility(QueueUrl=plain, ReceiptHandle=receipts["shown"], VisibilityTimeout=0)
+    assert "Messages" not in sqs.receive_message(QueueUrl=source)  # it is moved
+    first = sqs.send_message(QueueUrl=fifo, MessageBody="first", MessageDeduplicationId="1", **in_group)
+    assert len(sqs.receive_message(QueueUrl=fifo)["Messages"]) == 1
+    told = sns.publish(TopicArn=topic, Message="first", MessageDeduplicationId="1", **in_group)
+    assert counted() == 200
+    kill(offline)
+
+    offline = start_offline(workspace_dir)
+    sqs, sns = offline.client("sqs"), offline.client("sns")
+    assert counted() == 200
+    assert counted() == 429
+    found = sqs.receive_message(QueueUrl=plain, MaxNumberOfMessages=10)["Messages"]
+    assert [one["Body"] for one in found] == ["shown"]
+    sqs.delete_message(QueueUrl=plain, ReceiptHandle=receipts["deleted"])  # once more, as AWS lets one
+    assert [one["Body"] for one in sqs.receive_message(QueueUrl=dead)["Messages"]] == ["dead"]
+    assert (
+        sqs.get_queue_attributes(QueueUrl=source, AttributeNames=["All"])["Attributes"]["ApproximateNumberOfMessages"]
+        == "0"
+    )
+    again = sqs.send_message(QueueUrl=fifo, MessageBody="again", MessageDeduplicationId="1", **in_group)
+    assert (again["MessageId"], again["SequenceNumber"]) == (first["MessageId"], first["SequenceNumber"])
+    second = sqs.send_message(QueueUrl=fifo, MessageBody="second", MessageDeduplicationId="2", **in_group)
+    assert int(second["SequenceNumber"]) > int(first["SequenceNumber"])
+    assert "Messages" not in sqs.receive_message(QueueUrl=fifo)  # its group waits for the first one
+    repeated = sns.publish(TopicArn=topic, Message="first", MessageDeduplicationId="1", **in_group)
+    names = ("MessageId", "SequenceNumber")
+    assert [repeated[name] for name in names] == [told[name] for name in names]

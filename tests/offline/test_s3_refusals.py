@@ -1,8 +1,13 @@
 """What S3 does not take: the code, the words, and that nothing is left of it."""
 
+import base64
+import hashlib
 import json
 
 import pytest
+import requests
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 
 
@@ -54,6 +59,28 @@ def test_checksums_that_are_not_computed_here_are_refused_by_name(s3, bucket):
     assert message.startswith(
         "Checksum algorithm provided is unsupported. Please try again with any of the valid types"
     )
+
+
+def test_what_is_to_be_deleted_is_read_as_xml(offline, s3, bucket):
+    """Entities, CDATA and comments, none of which a client of AWS writes; the key is the same after a restart."""
+
+    def delete(body):
+        request = AWSRequest("POST", f"{offline.endpoint_url}/{bucket}?delete", data=body)
+        request.headers["Content-MD5"] = base64.b64encode(hashlib.md5(body).digest()).decode()
+        keys = offline.session.get_credentials().get_frozen_credentials()
+        S3SigV4Auth(keys, "s3", "us-east-1").add_auth(request)
+        return requests.post(request.url, data=body, headers=dict(request.headers.items()), timeout=30)
+
+    for key in ("a&b", "c<d>", "e"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    first, comment = b"<Object><Key>a&amp;b</Key></Object>", b"<!-- <Key>e</Key> -->"
+    second = b"<Object><Key><![CDATA[c<d>]]></Key></Object>"
+    assert delete(b"<Delete>%s%s%s</Delete>" % (first, comment, second)).status_code == 200
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["e"]
+    empty = (b"<Object/>", b"<Object><Key/></Object>", b"<Object><Key>e</Key></Object>" * 1001)
+    for body in (b"", b"<Delete>", b"<Delete/>", *(b"<Delete>%s</Delete>" % one for one in empty)):
+        answer = delete(body)
+        assert (answer.status_code, "<Code>MalformedXML</Code>" in answer.text) == (400, True), (body, answer.text)
 
 
 def test_a_key_has_at_most_1024_bytes(s3, bucket):

@@ -267,6 +267,29 @@ def test_a_refused_upload_is_answered_before_its_body_is_sent(offline, bucket):
     assert answer_to_the_headers(offline, "PUT", f"/{bucket}/unsigned", {"Content-Length": "900000000"})[0] == 403
 
 
+@pytest.mark.parametrize("wrong", ["nothing signed", "a key that is none", "an old date", "no form"])
+@pytest.mark.parametrize("service", ["lambda", "sns", "s3"])
+def test_what_the_head_alone_refuses_is_refused_before_the_body_is_sent(offline, bucket, service, wrong):
+    """A package of 70 MB, a form, the document of DeleteObjects."""
+    path = {"lambda": "/2015-03-31/functions", "sns": "/", "s3": f"/{bucket}?delete="}[service]
+    keys = Credentials(offline.environment["AWS_ACCESS_KEY_ID"], offline.environment["AWS_SECRET_ACCESS_KEY"])
+    if wrong == "a key that is none":
+        keys.access_key = "AKIANONE"
+    request = AWSRequest("POST", f"{offline.endpoint_url}{path}", {"Content-Length": "70000000"}, b"")
+    signer = (S3SigV4Auth if service == "s3" else SigV4Auth)(keys, service, "us-east-1")
+    signer.add_auth(request)
+    head = dict(request.headers.items())
+    said = head["Authorization"]
+    if wrong == "nothing signed":
+        del head["Authorization"]
+    elif wrong == "an old date":
+        head["X-Amz-Date"] = "20200101T000000Z"
+    elif wrong == "no form":
+        head["Authorization"] = said.replace("Signature=", "Signatur=")
+    status, text = answer_to_the_headers(offline, "POST", path, head)
+    assert status == 403, text
+
+
 def test_more_than_s3_takes_is_refused_before_it_is_sent(offline, bucket):
     headers = signed(offline, f"{offline.endpoint_url}/{bucket}/huge", signature.UNSIGNED_PAYLOAD, {})
     status, text = answer_to_the_headers(

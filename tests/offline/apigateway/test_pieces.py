@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.offline.journals import Journal
 from helpers.offline.kernel import PublicRequest
 from helpers.offline.services.apigateway.answers import Refusal, from_function
 from helpers.offline.services.apigateway.deployment import Deployed
@@ -103,8 +104,8 @@ def test_a_bucket_gives_its_burst_and_then_its_rate(monkeypatch):
     assert [bucket.take() for _ in range(3)] == [True, True, False]
 
 
-def test_a_quota_begins_anew_with_its_period():
-    limits = Limits()
+def test_a_quota_begins_anew_with_its_period(tmp_path):
+    limits = Limits(Journal(tmp_path, "usage", lambda: None))
     assert [limits.within_quota("p", "k", {"limit": 1, "period": "DAY"}) for _ in range(2)] == [True, False]
     assert limits.within_quota("p", "other", {"limit": 1, "period": "DAY"})
     limits.used = {("p", "k", "2020-01-01"): 1}

@@ -94,5 +94,9 @@ def install(kernel: Kernel) -> None:
     for operation in OPERATIONS:
         kernel.hot("apigateway", operation, guarded(handlers.get(operation, fallthrough.ask_moto)), blocking=True)
     kernel.durable("apigateway-quotas", lambda: dict(gateway.limits.used), gateway.limits.used.update)
+    usage = gateway.limits.journal
+    kernel.before_snapshot["apigateway"] = [usage.begin_next]
+    kernel.synced(usage.sync)
+    kernel.on_start(gateway.limits.replay)
     kernel.on_start(gateway.reporter.start)
     kernel.on_stop(gateway.reporter.stop)

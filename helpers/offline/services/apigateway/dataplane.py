@@ -7,6 +7,7 @@ import logging
 import re
 from typing import Any
 
+from helpers.offline.journals import Journal
 from helpers.offline.kernel import Answer, Kernel, PublicRequest
 from helpers.offline.services.apigateway import access_log, answers, mock, proxy
 from helpers.offline.services.apigateway.answers import Refusal
@@ -28,7 +29,7 @@ def is_ours(request: PublicRequest) -> bool:
 class Gateway:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.limits = Limits()
+        self.limits = Limits(Journal(kernel.workspace.dir / "state", "usage", lambda: kernel.mark_dirty("apigateway")))
         self._deployed: dict[tuple[str, str], tuple[Any, Deployed]] = {}
         self.reporter = access_log.Reporter(kernel)
 
@@ -125,8 +126,6 @@ class Gateway:
                 raise answers.throttled()
             if not self.limits.within_quota(plan.id, key.id, plan.quota):
                 raise answers.quota_exceeded()
-            if plan.quota:
-                self.kernel.mark_dirty("apigateway")
             return
         raise answers.invalid_key()
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from helpers.offline.journals import Journal
 
 
 class Bucket:
@@ -25,9 +29,10 @@ class Bucket:
 
 
 class Limits:
-    """Used on the event loop alone."""
+    """Used on the event loop alone. What was used of a quota is in the journal before the request is answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
         self._buckets: dict[tuple[str, ...], Bucket] = {}
         self.used: dict[tuple[str, str, str], int] = {}  # (usage plan, key, period) -> requests
 
@@ -44,14 +49,23 @@ class Limits:
         return bucket.take()
 
     def within_quota(self, plan_id: str, key_id: str, quota: dict[str, Any]) -> bool:
+        """While the disk is full it is counted in memory alone."""
         if not quota or quota.get("limit") is None:
             return True
         key = (plan_id, key_id, period_of(quota.get("period", "DAY"), datetime.now(UTC)))
         used = self.used.get(key, int(quota.get("offset") or 0))
         if used >= int(quota["limit"]):
             return False
+        with contextlib.suppress(OSError):
+            self.journal.append(json.dumps([*key, used + 1]).encode())
         self.used[key] = used + 1
         return True
+
+    def replay(self) -> None:
+        """What was used since the last snapshot. Raises Unreadable, OSError."""
+        for record in self.journal.records():
+            plan_id, key_id, period, used = json.loads(record)
+            self.used[plan_id, key_id, period] = used
 
 
 def period_of(period: str, now: datetime) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
-import re
 import shutil
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from helpers.offline import damage, fallthrough, uploads
 from helpers.offline.kernel import Answer, Call, Kernel, Support
+from helpers.offline.records import SYNC_S
 from helpers.offline.services.s3 import requests
 from helpers.offline.services.s3.download import get_object
 from helpers.offline.services.s3.files import REMOVED_AFTER_S, STORE, arriving, keep_objects_in_files
@@ -107,8 +106,8 @@ def install(kernel: Kernel) -> None:
         journal.note(call.path_parameters["Bucket"], call.path_parameters["Key"])
 
     def note_deleted(call: Call) -> None:
-        for name in re.findall(rb"<Key>(.*?)</Key>", call.body, re.DOTALL):
-            journal.note(call.path_parameters["Bucket"], html.unescape(name.decode()))
+        for name in dict.fromkeys(requests.keys_to_delete(call.body)):
+            journal.note(call.path_parameters["Bucket"], name)
 
     def note_part(call: Call) -> None:
         query = parse_qs(call.query)
@@ -134,6 +133,7 @@ def install(kernel: Kernel) -> None:
 
     kernel.on_start(take_back)
     kernel.synced(journal.journal.sync)
+    kernel.every(SYNC_S, STORE.sync, name="sync of objects")  # apart from the journals, which need not wait for it
     kernel.every(REMOVED_AFTER_S, STORE.remove_due, name="removal of deleted objects")
     kernel.on_stop(lambda: kernel.mark_dirty("s3"))
 
@@ -146,8 +146,8 @@ def install_notifications(kernel: Kernel) -> None:
     handlers = {"PutObject": put_object, "CompleteMultipartUpload": complete_multipart_upload, "CopyObject": copy}
     handlers["DeleteObject"] = versioned(fallthrough.ask_moto)
     for operation in (*_KEPT_ONE_BY_ONE, "DeleteObjects", "PutObjectTagging", "DeleteObjectTagging"):
-        handler = handlers.get(operation, fallthrough.ask_moto)
-        kernel.hot("s3", operation, notifications.telling(handler), blocking=True)
+        handler = notifications.telling(handlers.get(operation, fallthrough.ask_moto))
+        kernel.hot("s3", operation, readable(handler) if operation == "DeleteObjects" else handler, blocking=True)
     notifications.courier.install()
 
 
@@ -176,6 +176,16 @@ def create_bucket(call: Call) -> Answer:
 def put_bucket_policy(call: Call) -> Answer:
     requests.check_policy(call.body, call.path_parameters["Bucket"])
     return fallthrough.ask_moto(call)
+
+
+def readable(handler: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+    """`handler`, for documents that say what to delete."""
+
+    def handle(call: Call) -> Answer:
+        requests.keys_to_delete(call.body)
+        return handler(call)
+
+    return handle
 
 
 def create_multipart_upload(call: Call) -> Answer:

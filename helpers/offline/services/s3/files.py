@@ -18,8 +18,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from helpers.offline.kernel import Upload
+from helpers.offline.records import flush_to_disk, sync_folder
 
 REMOVED_AFTER_S = 5.0
+MANY_FILES = 500  # from then on one sync of everything takes less time
 _CHUNK_BYTES = 4 * 1024 * 1024
 
 
@@ -30,6 +32,7 @@ class Store:
         self.directory = directory
         self.keeps_all = False  # while what is recorded on disk may still name files that are in no use any more
         self._waiting: list[tuple[float, Path]] = []
+        self._unsynced: list[Path] = []
         self._lock = threading.Lock()
 
     def new_path(self) -> Path:
@@ -37,6 +40,28 @@ class Store:
         path = self.directory / name[:2] / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+    def sync_later(self, path: Path) -> None:
+        self._unsynced.append(path)
+
+    def sync(self) -> None:
+        """What was written by now survives a power failure too. Raises OSError."""
+        paths, self._unsynced = self._unsynced, []
+        if len(paths) > MANY_FILES and hasattr(os, "sync"):
+            os.sync()
+            return
+        for path in paths:
+            try:
+                descriptor = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:  # it is deleted, or replaced, by now
+                continue
+            try:
+                flush_to_disk(descriptor)
+            finally:
+                os.close(descriptor)
+        folders = {path.parent for path in paths}
+        for folder in (*folders, *([self.directory] if folders else [])):
+            sync_folder(folder)
 
     def remove_later(self, path: Path) -> None:
         with self._lock:
@@ -92,6 +117,7 @@ class ObjectFile:
         except OSError:
             path.unlink(missing_ok=True)
             raise
+        STORE.sync_later(path)
         self.name, self.offset, self.size, self.is_owner = path.name, 0, size, True
 
     def take(self, written: Path, size: int) -> None:
@@ -99,6 +125,7 @@ class ObjectFile:
         self.close()
         path = STORE.new_path()
         os.rename(written, path)
+        STORE.sync_later(path)
         self.name, self.offset, self.size, self.is_owner = path.name, 0, size, True
 
     def is_whole(self) -> bool:

@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote
+from xml.parsers.expat import ExpatError
+
+import xmltodict
 
 from helpers.offline import uploads
 from helpers.offline.kernel import AwsError, Call
@@ -21,6 +24,7 @@ BUCKET_NAME = re.compile(r"(?!xn--|sthree-)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-
 PART_NUMBER = re.compile(rb"<PartNumber>\s*(\d+)\s*</PartNumber>")
 KEY_LIMIT_BYTES = 1024
 VERSION_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as they are offline
+DELETE_LIMIT = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
 
 def check_bucket_name(name: str) -> None:
@@ -72,6 +76,21 @@ def check_order(document: bytes) -> None:
             "InvalidPartOrder",
             "The list of parts was not in ascending order. Parts must be ordered by part number.",
         )
+
+
+def keys_to_delete(document: bytes) -> list[str]:
+    """Of the body of DeleteObjects, read as moto reads it. Raises AwsError MalformedXML."""
+    try:
+        objects = xmltodict.parse(document, strip_whitespace=False)["Delete"]["Object"]
+        keys = [one["Key"] for one in (objects if isinstance(objects, list) else [objects])]
+    except (ExpatError, ValueError, KeyError, TypeError):
+        keys = []
+    if not 1 <= len(keys) <= DELETE_LIMIT or not all(isinstance(key, str) for key in keys):
+        raise AwsError(
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        )
+    return keys
 
 
 def check_upload_exists(call: Call) -> None:

@@ -114,6 +114,9 @@ def install(kernel: Kernel) -> None:
     kernel.hot("sns", "SetTopicAttributes", control.set_topic_attributes, blocking=True)
     # Checked before it comes to moto, which knows fewer operators.
     SNSBackend._validate_filter_policy = lambda self, value, scope: None
+    kernel.before_snapshot["sns"] = [fanout.published.journal.begin_next]
+    kernel.synced(fanout.published.journal.sync)
+    kernel.on_start(fanout.published.replay)
     kernel.on_start(fanout.retries.recover)
     kernel.synced(fanout.outbox.sync)
     kernel.every(TICK_S, fanout.retries.tick, name="sns retries")

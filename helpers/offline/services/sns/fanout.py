@@ -28,6 +28,8 @@ class Fanout:
         self.kernel = kernel
         self.outbox = Outbox(kernel.workspace.dir / "state" / "sns.outbox")
         self.retries = Retries(self.try_again, self.outbox)
+        directory = kernel.workspace.dir / "state"
+        self.published = fifo.PublishedJournal(directory, kernel.account_id, lambda: kernel.mark_dirty("sns"))
 
     def publish(
         self,
@@ -69,7 +71,18 @@ class Fanout:
         return found
 
     def deliver(self, topic: Topic, messages: Sequence[Message]) -> None:
-        """To every subscription whose filter lets them through."""
+        """To every subscription whose filter lets them through. Raises OSError."""
+        if not topic.fifo_topic:
+            self._deliver_to_all(topic, messages)
+            return
+        try:
+            self._deliver_to_all(topic, messages)
+            self.published.note(topic, messages)
+        except OSError:
+            fifo.forget(topic, messages)
+            raise
+
+    def _deliver_to_all(self, topic: Topic, messages: Sequence[Message]) -> None:
         for subscription in list(topic.sns_backend.subscriptions.values()):
             if subscription.topic is not topic:
                 continue

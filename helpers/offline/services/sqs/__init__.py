@@ -97,7 +97,8 @@ def install(kernel: Kernel) -> None:
     kernel.ports.queues = Queues(kernel)
     journal = MessageJournal(kernel.workspace.dir / "state", kernel.account_id, lambda: kernel.mark_dirty("sqs"))
     journal.attach()
-    for operation in ("SendMessage", "SendMessageBatch", "DeleteMessage", "DeleteMessageBatch"):
+    noted = ("SendMessage", "SendMessageBatch", "DeleteMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch")
+    for operation in noted:
         kernel.kept_by("sqs", operation, lambda call: None)  # the queues themselves have noted it
     kernel.before_snapshot["sqs"] = [journal.journal.begin_next]
     kernel.on_start(journal.replay)

@@ -12,6 +12,7 @@ from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
 from helpers.offline import pickling
 from helpers.offline.journals import Journal
+from helpers.offline.services.sqs import fifo
 
 log = logging.getLogger("offline.sqs")
 
@@ -26,6 +27,7 @@ class MessageJournal:
     def attach(self) -> None:
         """Has moto's queues note what happens to their messages."""
         add, delete, receive = Queue.add_message, Queue.delete_message, SQSBackend.receive_message
+        change = SQSBackend.change_message_visibility
         note = self._note
 
         def add_message(queue: Queue, message: Message) -> None:
@@ -41,10 +43,10 @@ class MessageJournal:
 
         def delete_message(queue: Queue, receipt_handle: str) -> None:
             with queue._messages_lock:
-                gone = [message.id for message in queue._messages if message.had_receipt_handle(receipt_handle)]
+                gone = [message for message in queue._messages if message.had_receipt_handle(receipt_handle)]
                 delete(queue, receipt_handle)
-                for identity in gone:
-                    note("deleted", queue, identity)
+                for message in gone:
+                    note("deleted", queue, message.id, {"receipts": list(message.all_receipt_handles)})
 
         def receive_message(backend: SQSBackend, queue_name: str, *arguments: Any, **named: Any) -> list[Message]:
             found = receive(backend, queue_name, *arguments, **named)
@@ -55,9 +57,18 @@ class MessageJournal:
                     note("received", queue, message.id, {name: getattr(message, name) for name in fields})
             return found
 
+        def change_message_visibility(
+            backend: SQSBackend, queue_name: str, receipt_handle: str, visibility_timeout: int
+        ) -> None:
+            change(backend, queue_name, receipt_handle, visibility_timeout)
+            queue = backend.get_queue(queue_name)
+            for message in [one for one in queue._messages if one.had_receipt_handle(receipt_handle)]:
+                note("received", queue, message.id, {"visible_at": message.visible_at})
+
         Queue.add_message = add_message
         Queue.delete_message = delete_message
         SQSBackend.receive_message = receive_message
+        SQSBackend.change_message_visibility = change_message_visibility
 
     def replay(self) -> None:
         """Brings the queues to where they were. A queue's messages are looked up by id: they may be many."""
@@ -68,7 +79,12 @@ class MessageJournal:
             except Exception:
                 log.exception("a record of SQS's journal cannot be used")
         for (region, name), messages in held.items():
-            sqs_backends[self.account_id][region].queues[name]._messages[:] = messages.values()
+            queue = sqs_backends[self.account_id][region].queues[name]
+            queue._messages[:] = messages.values()
+            # Their groups wait in FIFO queues.
+            queue._pending_messages = {
+                one for one in queue._messages if one.approximate_receive_count and not one.visible
+            }
 
     def _note(self, kind: str, queue: Queue, identity: str, fields: dict[str, Any] | None = None) -> None:
         self.journal.append(pickle.dumps((kind, queue.region, queue.name, identity, fields)))
@@ -92,9 +108,15 @@ class MessageJournal:
         known = held[place].get(identity)
         if kind == "deleted":
             held[place].pop(identity, None)
+            queue.deleted_messages.update((fields or {}).get("receipts", ()))
         elif known is not None:
             known.__dict__.update(fields or {})
         elif kind == "sent":
             message = Message(identity, "")
             message.__dict__.update(fields or {})
             held[place][identity] = message
+            fifo.remember(queue, message)
+            for source in sqs_backends[self.account_id][region].queues.values():
+                if source.dead_letter_queue is queue:  # it was moved there
+                    held.get((region, source.name), {}).pop(identity, None)
+                    source._messages[:] = [one for one in source._messages if one.id != identity]
