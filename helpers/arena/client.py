@@ -136,6 +136,8 @@ def _launch(name: str, *command: str) -> dict:
         if found and found["pid"] == process.pid and _answers(found["url"]):
             return found
         time.sleep(0.05)
+    process.kill()  # one that never answers would hold its port and its lock
+    process.wait()
     raise ArenaError(f"`{command[0]}` of the arena did not start. Its log ends with: {_tail(log)}")
 
 

@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import filelock
+
 
 class Keys:
     """A small JSON file: arena and alias -> what the arena answered at entry."""
@@ -23,9 +25,10 @@ class Keys:
 
     def put(self, arena: str, alias: str, made: dict) -> None:
         """Keep what the arena answered at entry, for this user alone. Raises OSError."""
-        kept = self._all() | {f"{arena} {alias}": made}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(".new")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(kept, file)
-        fresh.replace(self.path)
+        with filelock.FileLock(self.path.with_suffix(".lock")):  # two notebooks may enter at once
+            kept = self._all() | {f"{arena} {alias}": made}
+            fresh = self.path.with_suffix(".new")
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                json.dump(kept, file)
+            fresh.replace(self.path)

@@ -214,9 +214,12 @@ def status(directory: Path) -> dict[str, object]:
     state = read_state(directory)
     if (state is None or state.pid is None) and is_held(directory):
         state = _settled_state(directory)
-    if state is None or not is_answering(state):
-        return {"running": False, "directory": str(directory)}
-    return {"running": True, "directory": str(directory)} | json.loads(ask(state, "GET", "/_workshop/status"))
+    if state is not None and is_answering(state):
+        from http.client import HTTPException
+
+        with contextlib.suppress(OSError, HTTPException):  # it ended in between
+            return {"running": True, "directory": str(directory)} | json.loads(ask(state, "GET", "/_workshop/status"))
+    return {"running": False, "directory": str(directory)}
 
 
 def is_answering(state: State) -> bool:

@@ -71,16 +71,15 @@ def draw(missing: list[str]) -> None:
         cells = [nbformat.v4.new_markdown_cell(f"```mermaid\n{text}```") for text in missing]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), Path(folder) / "diagrams.ipynb")
         server, address = _jupyterlab(Path(folder))
-        chromium = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         try:
+            chromium = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"])
             page = chromium.new_page(viewport={"width": 1200, "height": 4000})
             page.goto(address, timeout=DRAW_TIMEOUT_MS)
             page.wait_for_selector(".jp-Notebook", timeout=DRAW_TIMEOUT_MS)
             pictures = page.locator(".jp-RenderedMermaid img, .jp-RenderedMarkdown img[src^='data:image/svg']")
             pictures.nth(len(missing) - 1).wait_for(timeout=DRAW_TIMEOUT_MS)
             sources = pictures.evaluate_all("all => all.map(one => one.src)")
-        finally:
-            chromium.close()
+        finally:  # the driver ends its browser
             server.terminate()
             server.wait(20)
     FOLDER.mkdir(exist_ok=True)

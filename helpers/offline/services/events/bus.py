@@ -185,25 +185,26 @@ class Bus:
                 status = 500
             log.warning("%s could not reach %s: %s", delivery.rule_arn, delivery.target["Arn"], error)
             passes = status >= 500 and status != 501
-            if passes and self._put_off(delivery):
+            exhausted = self._put_off(delivery) if passes else ""
+            if exhausted is None:
                 return
-            self._to_dead_letter_queue(delivery, code, message, exhausted=passes)
+            self._to_dead_letter_queue(delivery, code, message, exhausted)
         if delivery.attempts > 1:
             self.outbox.done(delivery.id)
 
-    def _put_off(self, delivery: Delivery) -> bool:
-        """Whether there is another attempt."""
+    def _put_off(self, delivery: Delivery) -> str | None:
+        """None where there is another attempt; else the part of the retry policy that allows none."""
         policy = delivery.target.get("RetryPolicy") or {}
         if delivery.attempts > policy.get("MaximumRetryAttempts", RETRIES):
-            return False
+            return "MaximumRetryAttempts"
         pause = min(LONGEST_PAUSE_S, 2.0 ** min(delivery.attempts - 1, 10)) * random.uniform(0.5, 1.0)
         delivery.due = time.time() + pause
         if delivery.due - delivery.began > policy.get("MaximumEventAgeInSeconds", AGE_S):
-            return False
+            return "MaximumEventAgeInSeconds"
         with self._lock:
             self._waiting.append(delivery)
         self.outbox.put(delivery.id, delivery)
-        return True
+        return None
 
     def _deliver(self, delivery: Delivery) -> None:
         arn = delivery.target["Arn"]
@@ -232,7 +233,7 @@ class Bus:
                     resource_policies.require(self.kernel.account_id, source, action, where)
                 ports.logs.write(self.kernel.account_id, region, group, stream, [delivery.text])
 
-    def _to_dead_letter_queue(self, delivery: Delivery, code: str, message: str, *, exhausted: bool) -> None:
+    def _to_dead_letter_queue(self, delivery: Delivery, code: str, message: str, exhausted: str) -> None:
         queue = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
         if not queue:
             return
@@ -243,8 +244,7 @@ class Bus:
             "ERROR_MESSAGE": message,
             "RETRY_ATTEMPTS": str(delivery.attempts - 1),
         }
-        if exhausted:
-            said["EXHAUSTED_RETRY_CONDITION"] = "MaximumRetryAttempts"
+        said["EXHAUSTED_RETRY_CONDITION"] = exhausted
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in said.items() if value}
         try:
             self.kernel.ports.queues.send(
