@@ -46,6 +46,15 @@ def tune_moto() -> None:
     common_models.BaseModel.__new__ = lambda cls, *arguments, **named: object.__new__(cls)
 
 
+def regions_in_use(backends: Any, account_id: str) -> dict[str, Any]:
+    """Region -> moto's state of a service there, for the regions that have any.
+
+    Asked of moto, a service that nobody has used yet first reads its model, for a list of regions: 40 ms of a start for
+    SageMaker, 35 for Firehose.
+    """
+    return dict(dict.get(backends, account_id) or {})
+
+
 def moto_package(service: str, operation: str) -> str:
     if service == "sagemaker":
         return {"InvokeEndpoint": "sagemakerruntime", "InvokeEndpointAsync": "sagemakerruntime"}.get(

@@ -24,3 +24,22 @@ def test_an_answer_without_an_encoding_is_still_text():
         "from helpers.offline import left_out; left_out.leave_out()\n"
         "import requests; answer = requests.Response(); answer._content = 'é'.encode(); assert answer.text == 'é'"
     )
+
+
+def test_a_service_that_nobody_used_has_no_regions_and_its_model_is_not_read_to_find_that():
+    run(
+        "from helpers.offline import fallthrough\n"
+        "from moto.firehose.models import firehose_backends\n"
+        "from moto.core.base_backend import AccountSpecificBackend\n"
+        "AccountSpecificBackend._generate_regions = lambda *given: 1 / 0\n"
+        "assert fallthrough.regions_in_use(firehose_backends, '123456789012') == {}"
+    )
+
+
+def test_a_service_in_use_has_the_regions_that_hold_something():
+    run(
+        "from helpers.offline import fallthrough\n"
+        "from moto.firehose.models import firehose_backends\n"
+        "held = firehose_backends['123456789012']['eu-west-1']\n"
+        "assert fallthrough.regions_in_use(firehose_backends, '123456789012') == {'eu-west-1': held}"
+    )

@@ -7,6 +7,7 @@ import logging
 import re
 from typing import Any
 
+from helpers.offline import fallthrough
 from helpers.offline.journals import Journal
 from helpers.offline.kernel import Answer, Kernel, PublicRequest
 from helpers.offline.services.apigateway import access_log, answers, mock, proxy
@@ -183,7 +184,7 @@ def find_api(account_id: str, api_id: str) -> tuple[Any, str] | None:
     """(moto's RestAPI, region): an API's id tells no region, but there is only one of it."""
     from moto.apigateway.models import apigateway_backends
 
-    for region, backend in list(apigateway_backends[account_id].items()):
+    for region, backend in fallthrough.regions_in_use(apigateway_backends, account_id).items():
         if (api := backend.apis.get(api_id)) is not None:
             return api, region
     return None

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from moto.cloudwatch.models import Alarm, cloudwatch_backends
 
+from helpers.offline import fallthrough
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.cloudwatch import payloads, watching
 from helpers.offline.services.cloudwatch.evaluation import (
@@ -56,7 +57,7 @@ class Alarms:
     def tick(self) -> None:
         """Evaluates every alarm for which a period has closed."""
         now = time.time()
-        for region, backend in list(cloudwatch_backends[self.kernel.account_id].items()):
+        for region, backend in fallthrough.regions_in_use(cloudwatch_backends, self.kernel.account_id).items():
             for alarm in list(backend.alarms.values()):
                 period = watching.period_of(alarm)
                 every, grace = (10 if period < 60 else 60), GRACE_S

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from moto.firehose.models import DeliveryStream, firehose_backends
 
-from helpers.offline import service_roles
+from helpers.offline import fallthrough, service_roles
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.firehose import prefix, quota, transformation
 from helpers.offline.services.firehose.buffer import Batch, Buffer
@@ -98,7 +98,7 @@ class Delivery:
 
     def recover(self) -> None:
         """After a restart: records that were acknowledged and not delivered."""
-        for region, backend in firehose_backends[self.kernel.account_id].items():
+        for region, backend in fallthrough.regions_in_use(firehose_backends, self.kernel.account_id).items():
             for name in list(backend.delivery_streams):
                 self._buffer(region, name).recover()
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from helpers.offline import fallthrough
 from helpers.offline.identifiers import random_uuid
 from helpers.offline.kernel import AwsError, Invocation, Kernel
 from helpers.offline.policies import Decision
@@ -209,7 +210,7 @@ class FunctionService:
     def _remove_unused_code(self) -> None:
         from moto.awslambda.models import lambda_backends
 
-        regions = list(lambda_backends[self.kernel.account_id].values())
+        regions = list(fallthrough.regions_in_use(lambda_backends, self.kernel.account_id).values())
         used = {function.code_digest for region in regions for function in region._lambdas.all()}
         for folder in (self.directory / "code").glob("*"):
             if folder.name not in used:

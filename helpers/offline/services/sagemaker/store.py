@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from helpers.offline import fallthrough
 from helpers.offline.kernel import AwsError, Kernel
 from helpers.offline.services.sagemaker.records import Endpoint, EndpointConfig, Model, TrainingJob, TuningJob
 
@@ -59,7 +60,7 @@ class Store:
         """Those that hold anything, after a restart."""
         from moto.sagemaker.models import sagemaker_backends
 
-        return list(sagemaker_backends[self.kernel.account_id])
+        return list(fallthrough.regions_in_use(sagemaker_backends, self.kernel.account_id))
 
     def arn(self, region: str, kind: str, name: str) -> str:
         return f"arn:aws:sagemaker:{region}:{self.kernel.account_id}:{kind}/{name.lower()}"
