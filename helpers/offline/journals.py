@@ -15,7 +15,7 @@ class Journal:
     """Files `<name>-<number>.journal`. A snapshot begins the next one, and removes the former when it is written.
 
     `number` is of the file that the next record goes to: a snapshot that keeps it knows from where on to replay.
-    `grown` is called, once for each file, when the file is so large that a snapshot should be taken.
+    `grown` is called, once for each file, when so much would be replayed that a snapshot should be taken.
     """
 
     def __init__(self, directory: Path, name: str, grown: Callable[[], None]) -> None:
@@ -26,6 +26,7 @@ class Journal:
         self._has_grown = False
         self._lock = threading.Lock()
         self.number = max((number + 1 for number, _ in self.files()), default=0)
+        self._former_bytes = sum(path.stat().st_size for _, path in self.files())  # a start replays these too
         self._current = Records(self._path(self.number))
 
     def append(self, data: bytes) -> None:
@@ -34,7 +35,7 @@ class Journal:
         Raises OSError, and then nothing was added.
         """
         with self._lock:
-            is_new = self._current.append(data) >= GROWN_BYTES and not self._has_grown
+            is_new = self._former_bytes + self._current.append(data) >= GROWN_BYTES and not self._has_grown
             self._has_grown |= is_new
         if is_new:
             self._grown()
@@ -50,6 +51,7 @@ class Journal:
             former = [path for _, path in self.files()]
             self.number += 1
             self._current, self._has_grown = Records(self._path(self.number)), False
+            self._former_bytes = 0
 
         def remove_former() -> None:
             for path in former:

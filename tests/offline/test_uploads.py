@@ -299,7 +299,12 @@ def test_more_than_s3_takes_is_refused_before_it_is_sent(offline, bucket):
 
 
 def test_any_other_call_has_a_bound(offline):
-    assert answer_to_the_headers(offline, "POST", "/", {"Content-Length": str(uploads.OTHER_LIMIT_BYTES + 1)})[0] == 413
+    keys = Credentials(offline.environment["AWS_ACCESS_KEY_ID"], offline.environment["AWS_SECRET_ACCESS_KEY"])
+    too_much = {"Content-Length": str(uploads.OTHER_LIMIT_BYTES + 1)}
+    request = AWSRequest("POST", f"{offline.endpoint_url}/", too_much, b"")
+    SigV4Auth(keys, "sns", "us-east-1").add_auth(request)
+    assert answer_to_the_headers(offline, "POST", "/", dict(request.headers.items()))[0] == 413
+    assert answer_to_the_headers(offline, "POST", "/", too_much)[0] == 403  # who it is comes first
 
 
 def test_large_parts_make_an_object(offline, bucket, body):

@@ -1,5 +1,6 @@
 """What lab 2 leaves is really trained on the history and on the collected samples, and really answers."""
 
+import ast
 from pathlib import Path
 
 import nbformat
@@ -92,8 +93,10 @@ def test_the_lab_and_what_is_built_for_those_who_skip_it_train_the_same_model():
     source = "\n".join(cell.source for cell in nbformat.read(LAB_2, as_version=4).cells)
     assert f"history.tail({model_training.HISTORY_ROWS:_})" in source
     assert "np.random.default_rng(2).choice(" in source
-    known = {}
-    for line in source.splitlines():
-        if line.startswith(("xgboost_hyperparameters = ", "boosting = ")):
-            exec(line, known)
+    known, names = {}, ("xgboost_hyperparameters", "boosting")
+    for cell in nbformat.read(LAB_2, as_version=4).cells:
+        if cell.cell_type == "code" and ("xgboost_hyperparameters = " in cell.source or "boosting = " in cell.source):
+            for statement in ast.parse(cell.source).body:
+                if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") in names:
+                    exec(ast.unparse(statement), known)
     assert {name: str(value) for name, value in known["boosting"].items()} == model_training.XGBOOST

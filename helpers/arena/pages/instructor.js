@@ -197,7 +197,7 @@ async function refresh() {
   const stood = overview.stood_still ? `The arena stood still ${times(overview.stood_still)}. ` : "";
   const trouble = overview.trouble ? `The store cannot be written (${overview.trouble}): free space, then press Go on. ` : "";
   say($("health"), `${trouble}${jitter}${stood}${overview.viewers === 1 ? "One page watches" : `${overview.viewers} pages watch`}. The arena calls: ${overview.allowed}.`);
-  await log(state);
+  await log(state).catch((error) => tell(error.message, "bad")); // it may have gone in between
 }
 
 $("key").addEventListener("submit", (event) => {
