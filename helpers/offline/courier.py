@@ -33,7 +33,7 @@ class Parcel(Generic[T]):
 
 
 class Courier(Generic[T]):
-    """`deliver` raises AwsError or OSError; what fails for a passing reason is tried for a day, a minute apart."""
+    """What `deliver` raises for a passing reason (OSError, AwsError from 500 on) is tried for a day, a minute apart."""
 
     def __init__(self, kernel: Kernel, name: str, deliver: Callable[[T], None]) -> None:
         self.kernel = kernel
@@ -76,8 +76,10 @@ class Courier(Generic[T]):
         parcel.attempts += 1
         try:
             self.deliver(parcel.content)
-        except (AwsError, OSError) as error:
-            passes = isinstance(error, OSError) or (error.status >= 500 and error.status != 501)
+        except Exception as error:  # moto's errors are of many kinds
+            passes = isinstance(error, OSError) or (
+                isinstance(error, AwsError) and error.status >= 500 and error.status != 501
+            )
             if passes and time.time() - parcel.began < RETRY_FOR_S:
                 parcel.due = time.time() + min(LONGEST_PAUSE_S, 2.0 ** min(parcel.attempts - 1, 10))
                 with self._lock:

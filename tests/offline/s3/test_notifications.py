@@ -257,6 +257,16 @@ def test_rules_that_are_none(s3, bucket, make_queue, rules, code, words):
     assert "QueueConfigurations" not in s3.get_bucket_notification_configuration(Bucket=bucket)
 
 
+def test_tags_of_a_version_below_a_delete_marker_are_told_of_that_version(s3, bucket, told):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket=bucket, Key="pod", Body=b"x")["VersionId"]
+    s3.delete_object(Bucket=bucket, Key="pod")
+    tags = {"TagSet": [{"Key": "fc", "Value": "AMB1"}]}
+    s3.put_object_tagging(Bucket=bucket, Key="pod", VersionId=version, Tagging=tags)
+    (tagged,) = (event for event in told(3) if event["eventName"] == "ObjectTagging:Put")
+    assert tagged["s3"]["object"]["versionId"] == version
+
+
 def test_an_empty_configuration_ends_it(s3, bucket, make_queue, letters, eventually):
     url, arn = make_queue("s3")
     rules = {"QueueConfigurations": [{"QueueArn": arn, "Events": [MADE]}]}

@@ -106,7 +106,7 @@ def install(kernel: Kernel) -> None:
         journal.note(call.path_parameters["Bucket"], call.path_parameters["Key"])
 
     def note_deleted(call: Call) -> None:
-        for name in dict.fromkeys(requests.keys_to_delete(call.body)):
+        for name in dict.fromkeys(key for key, _ in requests.objects_to_delete(call.body)):
             journal.note(call.path_parameters["Bucket"], name)
 
     def note_part(call: Call) -> None:
@@ -182,7 +182,7 @@ def readable(handler: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
     """`handler`, for documents that say what to delete."""
 
     def handle(call: Call) -> Answer:
-        requests.keys_to_delete(call.body)
+        requests.objects_to_delete(call.body)
         return handler(call)
 
     return handle

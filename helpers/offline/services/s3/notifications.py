@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, quote_plus
-from xml.etree import ElementTree
 
 from helpers.offline import fallthrough, wire
 from helpers.offline.authorization import user_id
@@ -22,6 +21,7 @@ from helpers.offline.identities import OWNER_ID
 from helpers.offline.kernel import Answer, AwsError, Call, Kernel
 from helpers.offline.services.s3 import notification_settings
 from helpers.offline.services.s3.notification_settings import SERVICE, Settings
+from helpers.offline.services.s3.requests import objects_to_delete
 
 # Verb of the event -> what EventBridge calls its reason.
 REASONS = {"Put": "PutObject", "Post": "POST Object", "Copy": "CopyObject", "Delete": "DeleteObject"}
@@ -156,14 +156,25 @@ def _happenings(
         case "DeleteObject" | "DeleteObjects":
             return [_removed(bucket, key, version) for key, version in removable]
         case "PutObjectTagging" | "DeleteObjectTagging":
-            key = bucket.keys.get(call.path_parameters["Key"])
-            etag, version = key.etag.strip('"'), key.version_id if bucket.is_versioned else None
-            verb = "Put" if call.operation.startswith("Put") else "Delete"
-            return [Happening("ObjectTagging", verb, key.name, etag, None, version)]
+            return _tagged(call, bucket)
     if not seen:
         return []
     name, _, key = seen[-1]  # of a completed upload moto tells two
     return [_created("s3:ObjectCreated:Post" if call.is_form else name, bucket, key)]
+
+
+def _tagged(call: Call, bucket: Any) -> list[Happening]:
+    versions, asked = bucket.keys.getlist(call.path_parameters["Key"], []), _asked_version(call)
+    key = next((one for one in reversed(versions) if asked is None or str(one.version_id) == asked), None)
+    if key is None:  # deleted in between
+        return []
+    verb = "Put" if call.operation.startswith("Put") else "Delete"
+    version = key.version_id if bucket.is_versioned else None
+    return [Happening("ObjectTagging", verb, key.name, key.etag.strip('"'), None, version)]
+
+
+def _asked_version(call: Call) -> str | None:
+    return parse_qs(call.query).get("versionId", [None])[0]
 
 
 def _created(name: str, bucket: Any, key: Any) -> Happening:
@@ -176,12 +187,9 @@ def _removable(call: Call, bucket: Any) -> list[tuple[str, str | None]]:
     """(key, version) of the objects that are there and that the call is about to delete."""
     wanted: list[tuple[str, str | None]] = []
     if call.operation == "DeleteObject":
-        wanted = [(call.path_parameters["Key"], parse_qs(call.query).get("versionId", [None])[0])]
+        wanted = [(call.path_parameters["Key"], _asked_version(call))]
     elif call.operation == "DeleteObjects":
-        for entry in ElementTree.fromstring(call.body).iter():
-            if entry.tag.rpartition("}")[2] == "Object":
-                parts = {child.tag.rpartition("}")[2]: child.text or "" for child in entry}
-                wanted.append((parts.get("Key", ""), parts.get("VersionId")))
+        wanted = objects_to_delete(call.body)
     found = []
     for key, version in wanted:
         held = bucket.keys.getlist(key, [])

@@ -78,19 +78,19 @@ def check_order(document: bytes) -> None:
         )
 
 
-def keys_to_delete(document: bytes) -> list[str]:
-    """Of the body of DeleteObjects, read as moto reads it. Raises AwsError MalformedXML."""
+def objects_to_delete(document: bytes) -> list[tuple[str, str | None]]:
+    """(key, version id) of the body of DeleteObjects, read as moto reads it. Raises AwsError MalformedXML."""
     try:
         objects = xmltodict.parse(document, strip_whitespace=False)["Delete"]["Object"]
-        keys = [one["Key"] for one in (objects if isinstance(objects, list) else [objects])]
-    except (ExpatError, ValueError, KeyError, TypeError):
-        keys = []
-    if not 1 <= len(keys) <= DELETE_LIMIT or not all(isinstance(key, str) for key in keys):
+        found = [(one["Key"], one.get("VersionId")) for one in (objects if isinstance(objects, list) else [objects])]
+    except (ExpatError, ValueError, KeyError, TypeError, AttributeError):
+        found = []
+    if not 1 <= len(found) <= DELETE_LIMIT or not all(isinstance(key, str) for key, _ in found):
         raise AwsError(
             "MalformedXML",
             "The XML you provided was not well-formed or did not validate against our published schema",
         )
-    return keys
+    return found
 
 
 def check_upload_exists(call: Call) -> None:
