@@ -50,8 +50,9 @@ class JobHost:
         given = request.get("InputDataConfig", [])
         count = request["ResourceConfig"]["InstanceCount"]
         mode = request["AlgorithmSpecification"].get("TrainingInputMode", "File")
-        volume_gb = request["ResourceConfig"].get("VolumeSizeInGB") or DEFAULT_VOLUME_GB
-        volume, stream = (channels.Room(self.directory, most, stopping) for most in (volume_gb << 30, float("inf")))
+        volume, stream = (
+            channels.Room(self.directory, most, stopping) for most in (self._volume_gb << 30, float("inf"))
+        )
         for channel in given:
             is_streamed = channel.get("InputMode", mode) == "FastFile"
             self._download(channel, stream if is_streamed else volume, is_streamed)
@@ -65,11 +66,15 @@ class JobHost:
                 "hosts": [f"algo-{number + 1}" for number in range(count)],
                 "threads": max(1, threads_of(request["ResourceConfig"]["InstanceType"]) // count),
                 "image_version": image.version,
-                "volume_gb": volume_gb,
+                "volume_gb": self._volume_gb,
             },
         }
         for name, document in documents.items():
             (config / f"{name}.json").write_text(json.dumps(document))
+
+    @property
+    def _volume_gb(self) -> int:
+        return self.job.request["ResourceConfig"].get("VolumeSizeInGB") or DEFAULT_VOLUME_GB
 
     def _download(self, channel: dict[str, Any], room: channels.Room, is_streamed: bool) -> None:
         """From S3; what all hosts have, from the first one."""
@@ -91,7 +96,7 @@ class JobHost:
             environment(self.directory),
             is_alone=self.job.request["ResourceConfig"]["InstanceCount"] == 1,
         )
-        volume_bytes = self.job.request["ResourceConfig"].get("VolumeSizeInGB", 30) * 1024**3
+        volume_bytes = self._volume_gb << 30
         host = f"{self.job.name}/{self.name}"
         self.utilization = Utilization(
             self.kernel, self.job.region, host, self.process.pid, self.directory, volume_bytes

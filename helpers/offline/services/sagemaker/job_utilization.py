@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import time
 from pathlib import Path
 
@@ -56,11 +58,10 @@ class Utilization:
         seconds = self._looked_at - self._put_at
         if seconds <= 0:
             return
-        used_bytes = sum(path.stat().st_size for path in self.directory.rglob("*") if path.is_file())
         shares = {
             "CPUUtilization": (self._cpu_s - self._cpu_s_put) / seconds,
             "MemoryUtilization": self._most_bytes / psutil.virtual_memory().total,
-            "DiskUtilization": used_bytes / self.volume_bytes,
+            "DiskUtilization": used_bytes(self.directory) / self.volume_bytes,
         }
         self._put_at, self._cpu_s_put, self._most_bytes = self._looked_at, self._cpu_s, 0
         try:
@@ -71,3 +72,13 @@ class Utilization:
                 )  # fmt: skip
         except AwsError as error:
             log.info("no metric is put: %s", error.message)
+
+
+def used_bytes(directory: Path) -> int:
+    """Of the files below it, which may go meanwhile; links lead to what is not the job's."""
+    found = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(OSError):
+                found += os.lstat(os.path.join(folder, name)).st_size
+    return found
