@@ -55,3 +55,18 @@ def test_a_resource_gets_another_name_and_another_place(client, api):
     ):
         with pytest.raises(client.exceptions.BadRequestException):
             change(resource, path, value)
+
+
+def test_a_resource_is_never_below_itself_and_never_without_a_name(client, api):
+    above = client.create_resource(restApiId=api, parentId=root(client, api), pathPart="pods")["id"]
+    below = client.create_resource(restApiId=api, parentId=above, pathPart="{id}")["id"]
+    for operation in (
+        {"path": "/parentId", "value": above},
+        {"path": "/parentId", "value": below},
+        {"path": "/pathPart"},
+        {"path": "/pathPart", "value": ""},
+    ):
+        with pytest.raises(client.exceptions.BadRequestException):
+            client.update_resource(restApiId=api, resourceId=above, patchOperations=[{"op": "replace"} | operation])
+    paths = {item["path"] for item in client.get_resources(restApiId=api)["items"]}
+    assert paths == {"/", "/pods", "/pods/{id}"}

@@ -197,14 +197,19 @@ class Control:
                 path, kind = operation.get("path"), operation.get("op")
                 allowed = "[/parentId, /pathPart]"
                 raise bad_request(f"Invalid patch path '{path}' specified for op '{kind}'. Must be one of: {allowed}")
-            fresh[member] = operation.get("value")
-        if not PATH_PART.fullmatch(str(fresh["pathPart"])):
+            fresh[member] = operation.get("value") or ""
+        if not PATH_PART.fullmatch(fresh["pathPart"]):
             raise bad_request(
                 "Resource's path part only allow a-zA-Z0-9._- and curly braces at the beginning and the end and an "
                 "optional plus sign before the closing brace."
             )
         if fresh["parentId"] not in api.resources:
             raise AwsError("NotFoundException", "Invalid Resource identifier specified", 404)
+        above = fresh["parentId"]
+        while above is not None:
+            if above == resource.id:
+                raise bad_request("A resource cannot be placed below itself")
+            above = api.resources[above].parent_id
         for each in list(api.resources.values()):
             if each is not resource and (each.parent_id, each.path_part) == (fresh["parentId"], fresh["pathPart"]):
                 raise conflict(f"Another resource with the same parent already has this name: {fresh['pathPart']}")
